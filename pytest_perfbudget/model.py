@@ -1,0 +1,250 @@
+"""What every floor talks about: statements, plans, work, findings, verdicts. No I/O, no driver."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from pytest_perfbudget.errors import At
+
+
+class Verdict(StrEnum):
+    """The words of the ladder, worst first; the worst finding of a test is the test's verdict."""
+
+    OVER = "over"
+    REGRESSED = "regressed"
+    NEW = "new"
+    INCOMPARABLE = "incomparable"
+    UNJUDGED = "unjudged"
+    WAIVED = "waived"
+    IMPROVED = "improved"
+    EQUIVALENT = "equivalent"
+    SAME = "same"
+
+    @property
+    def rank(self) -> int:
+        """0 is the worst."""
+        return list(Verdict).index(self)
+
+
+def worst(verdicts: list[Verdict]) -> Verdict:
+    """The verdict that stands for all of them; ``same`` when there is none."""
+    return min(verdicts, key=lambda verdict: verdict.rank, default=Verdict.SAME)
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Where the user's code sent a statement: the first frame outside libraries."""
+
+    file: str
+    line: int
+    function: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
+
+
+@dataclass(slots=True)
+class Statement:
+    """One call of a driver's execute, as it passed, on whatever connection.
+
+    ``sql`` is the text the server got (``$1`` placeholders); ``params``, ``types`` (OIDs) and ``formats`` are
+    libpq's, so that the call can be repeated exactly. ``calls`` is 1, or the parameter sets of an executemany.
+    ``plans`` holds raw EXPLAIN documents, nested ones too. ``duration`` is in seconds, ``rows`` those fetched.
+    """
+
+    sql: str
+    params: tuple[bytes | None, ...] = ()
+    types: tuple[int, ...] = ()
+    formats: tuple[int, ...] = ()
+    site: Site | None = None
+    case: str | None = None
+    calls: int = 1
+    rows: int = 0
+    round_trips: int = 1
+    duration: float = 0.0
+    error: str | None = None
+    plans: list[dict[str, Any]] = field(default_factory=list)
+    source: str = "auto_explain"
+    why_no_plan: str | None = None
+
+
+WORK_METRICS = ("buffers", "rows", "rows_removed", "temp", "wal", "loops", "heap_fetches", "spills")
+"""The counters of ``work.*`` in the order they are shown: 8 kB blocks touched; rows produced by all scans; rows
+thrown away by filters, join filters and rechecks; 8 kB temporary blocks written; WAL records; executions of the
+inner side of nested loops and of subplans; heap fetches of index-only scans; sorts and hashes that spilled."""
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What an execution (or several, summed) cost the server: counters of EXPLAIN (ANALYZE, BUFFERS, WAL).
+
+    ``inexact`` names the counters PostgreSQL ≤ 17 rounds per loop; ``cost`` is the planner's estimate.
+    """
+
+    buffers: int = 0
+    rows: int = 0
+    rows_removed: int = 0
+    temp: int = 0
+    wal: int = 0
+    loops: int = 0
+    heap_fetches: int = 0
+    spills: int = 0
+    cost: float = 0.0
+    inexact: frozenset[str] = frozenset()
+
+    def __add__(self, other: Work) -> Work:
+        sums = {name: getattr(self, name) + getattr(other, name) for name in WORK_METRICS}
+        return Work(**sums, cost=round(self.cost + other.cost, 2), inexact=self.inexact | other.inexact)
+
+
+@dataclass(frozen=True, slots=True)
+class PlanEvidence:
+    """A plan that was really used (``auto_explain``) or asked for (``explain``), ``calls`` times."""
+
+    fingerprint: str
+    version: int
+    calls: int
+    tree: tuple[str, ...]
+    source: str = "auto_explain"
+    statistics: str = "actual"
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """Samples of one statement in seconds, execute to last row; ``interval`` bounds the gated quantile."""
+
+    n: int
+    p50: float
+    p95: float
+    p99: float
+    mean: float
+    interval: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class QueryEvidence:
+    """All executions of one statement identity in one test.
+
+    ``work`` is None where nothing was counted (a write planned, not executed again); ``why_unjudged`` then says
+    what is missing. ``raw`` holds one EXPLAIN document per distinct plan, ``sample`` one execution to repeat;
+    neither is recorded. ``names`` are what ``[budget.query.<name>]`` can call this statement.
+    """
+
+    id: str
+    sql: str
+    case: str | None
+    calls: int
+    sites: tuple[Site, ...]
+    plans: tuple[PlanEvidence, ...]
+    work: Work | None
+    cost: float
+    names: frozenset[str] = frozenset()
+    writes: bool = False
+    latency: Latency | None = None
+    why_unjudged: str | None = None
+    raw: tuple[dict[str, Any], ...] = ()
+    sample: Statement | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """The stamp of a baseline. ``settings`` are the planner settings that differ from PostgreSQL's defaults.
+
+    What makes plans incomparable: major, profile, settings, locale, block_size, jit, statistics. What only
+    explains a verdict: version, schema, seed, indexes (name → definition).
+    """
+
+    version: str
+    major: int
+    profile: str
+    server: str
+    locale: str
+    block_size: int
+    jit: bool
+    statistics: str = "actual"
+    settings: dict[str, str] = field(default_factory=dict)
+    schema: str = ""
+    seed: str = ""
+    indexes: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class TestEvidence:
+    """Everything one marked test showed."""
+
+    __test__ = False
+
+    test: str
+    budget: str
+    queries: tuple[QueryEvidence, ...]
+    totals: dict[str, float]
+    environment: Environment
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of a verdict. ``code`` is a rule (``PB201``) or a key (``work.buffers``); ``detail`` are lines shown
+    beneath (a tree diff), ``cause`` and ``fix`` what the reader does next."""
+
+    code: str
+    verdict: Verdict
+    message: str
+    metric: str | None = None
+    measured: float | None = None
+    allowed: float | None = None
+    baseline: float | None = None
+    unit: str = ""
+    query: str | None = None
+    site: Site | None = None
+    budget_at: At | None = None
+    detail: tuple[str, ...] = ()
+    note: str = ""
+    cause: str = ""
+    fix: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something wrong with the run as a whole, not with one test."""
+
+    code: str
+    message: str
+    site: At | None = None
+    fix: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TestResult:
+    """What the run says of one marked test. ``outcome`` is pytest's: passed, failed, skipped or error."""
+
+    __test__ = False
+
+    nodeid: str
+    budget: str
+    outcome: str
+    verdict: Verdict
+    findings: tuple[Finding, ...] = ()
+    evidence: TestEvidence | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """A whole run, as every reader (terminal, JSON, …) gets it.
+
+    ``started`` is ISO 8601 with its offset, ``duration`` in seconds; ``git`` holds commit, branch and dirty where
+    the project is a git checkout; ``loosened`` are the lines of ``--perf-baseline``; ``changes`` those an update
+    recorded (or would record), each old → new.
+    """
+
+    id: str
+    started: str
+    duration: float
+    complete: bool
+    tests: tuple[TestResult, ...]
+    problems: tuple[Problem, ...] = ()
+    environment: Environment | None = None
+    git: dict[str, Any] = field(default_factory=dict)
+    loosened: tuple[str, ...] = ()
+    changes: tuple[str, ...] = ()
