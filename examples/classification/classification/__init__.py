@@ -1,0 +1,1 @@
+"""A service that assigns industry codes to businesses: plain data-access functions over psycopg."""

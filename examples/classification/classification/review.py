@@ -1,0 +1,54 @@
+"""What a person should look at next."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+import psycopg
+from psycopg.rows import class_row
+
+LOW_CONFIDENCE = Decimal("0.600")
+"""Classifications below this confidence are reviewed by a person."""
+
+Position = tuple[Decimal, int]
+"""Confidence and id of a classification: the place in the queue after it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """A classification that waits for a person."""
+
+    classification_id: int
+    business_id: int
+    name: str
+    code: str
+    title: str
+    confidence: Decimal
+
+    @property
+    def position(self) -> Position:
+        """What the next page comes after."""
+        return self.confidence, self.classification_id
+
+
+def review_queue(conn: psycopg.Connection, after: Position | None = None, limit: int = 50) -> list[Review]:
+    """A page of the queue, least confident first; the next page comes ``after`` the last row's ``position``."""
+    confidence, classification_id = after or (Decimal(0), 0)
+    sql = """
+        SELECT c.classification_id, c.business_id, b.name, ic.code, ic.title, c.confidence
+        FROM classifications c
+        JOIN businesses b ON b.business_id = c.business_id
+        JOIN industry_codes ic ON ic.code = c.industry_code
+        WHERE c.status = 'unreviewed' AND c.confidence < %(low)s
+          AND (c.confidence, c.classification_id) > (%(confidence)s, %(classification_id)s)
+        ORDER BY c.confidence, c.classification_id
+        LIMIT %(limit)s"""
+    params = {
+        "low": LOW_CONFIDENCE,
+        "confidence": confidence,
+        "classification_id": classification_id,
+        "limit": limit,
+    }
+    with conn.cursor(row_factory=class_row(Review)) as cursor:
+        return cursor.execute(sql, params).fetchall()

@@ -1,0 +1,1 @@
+"""What might help, and proof that it does."""

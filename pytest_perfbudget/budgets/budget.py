@@ -1,0 +1,124 @@
+"""A budget as everybody above this floor sees it: frozen, typed, every part with the place it was written at."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import TYPE_CHECKING, Literal
+
+from pytest_perfbudget.budgets.nearest import did_you_mean
+from pytest_perfbudget.errors import At, BudgetError
+
+if TYPE_CHECKING:
+    from pytest_perfbudget.plans.patterns import Pattern
+
+ClauseKey = Literal["plan.forbid", "plan.require"]
+PlanBaseline = Literal["exact", "no-worse", "off"]
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """The most that may be measured. ``unit`` is ``"s"`` (``value`` in seconds) or the name of what is counted."""
+
+    key: str
+    value: float
+    unit: str
+    text: str
+    at: At
+
+
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """A pattern that plans may not contain, or must."""
+
+    key: ClauseKey
+    pattern: Pattern
+    text: str
+    at: At
+
+
+@dataclass(frozen=True, slots=True)
+class Waiver:
+    """A rule code or key whose findings do not fail until, and on, the day ``until``."""
+
+    rule: str
+    reason: str
+    owner: str
+    until: date
+    at: At
+
+    def expired(self, today: date) -> bool:
+        """Whether the last day has passed."""
+        return today > self.until
+
+
+@dataclass(frozen=True, slots=True)
+class Regress:
+    """The margin against the baseline: worse is more than ``ratio`` *and* more than ``blocks`` above it."""
+
+    ratio: float = 0.10
+    blocks: int = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What one name promises. ``queries`` narrows to statements by call site or ``/* perf: name */``."""
+
+    name: str
+    at: At
+    clauses: tuple[Clause, ...] = ()
+    plan_baseline: PlanBaseline = "no-worse"
+    limits: Mapping[str, Limit] = field(default_factory=dict)
+    regress: Regress = Regress()
+    latency_writes: bool = False
+    queries: Mapping[str, Budget] = field(default_factory=dict)
+    waivers: tuple[Waiver, ...] = ()
+
+    def tables(self) -> tuple[tuple[str, At], ...]:
+        """Every table a clause names, nested queries included, with the clause's place; in the order written."""
+        own = [(table, clause.at) for clause in self.clauses for table in clause.pattern.tables]
+        nested = [pair for narrowed in self.queries.values() for pair in narrowed.tables()]
+        return tuple(dict.fromkeys([*own, *nested]))
+
+
+@dataclass(frozen=True, slots=True)
+class Suite:
+    """All budgets of a folder by name; ``files`` and ``folder`` as shown to the user."""
+
+    budgets: Mapping[str, Budget]
+    files: tuple[str, ...] = ()
+    folder: str = "budgets"
+
+    def get(self, name: str, at: At) -> Budget:
+        """The budget that a marker at ``at`` names.
+
+        Raises:
+            BudgetError: there is none; the nearest name is offered and all are listed.
+        """
+        if name in self.budgets:
+            return self.budgets[name]
+        raise BudgetError(f'no budget is called "{name}"', at=at, remedy="\n".join(self._ways_out(name)))
+
+    def _ways_out(self, name: str) -> list[str]:
+        prefix, dot, table = name.partition(".")
+        if table == "suite":
+            return ["[suite] holds the defaults of its file and is no budget: name one of the others", *self._known()]
+        if not dot:
+            return ['a budget is named after its file and its table: "orders.recent" is [recent] in orders.toml'] + (
+                did_you_mean(name, self.budgets) + self._known()
+            )
+        file = f"{self.folder}/{prefix}.toml"
+        verb = "add to" if file in self.files else "create"
+        return [
+            *did_you_mean(name, self.budgets),
+            *self._known(),
+            f"{verb} {file}:",
+            f"  [{table}]",
+            "  queries.max = 3",
+        ]
+
+    def _known(self) -> list[str]:
+        return (
+            [f"budgets: {', '.join(sorted(self.budgets))}"] if self.budgets else [f"{self.folder}/ defines no budget"]
+        )

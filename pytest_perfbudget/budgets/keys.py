@@ -1,0 +1,199 @@
+"""The vocabulary of budgets as data: what can be written, what it means, in which unit.
+
+The reference page, the error texts and the reader are all made from this table.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+EACH, TEST, BUDGET, MIGRATION = "each statement", "the test", "the budget", "a migration"
+
+
+class Kind(StrEnum):
+    """The type of a key's value, in the words of the reference page."""
+
+    COUNT = "count"
+    NUMBER = "number"
+    DURATION = "duration"
+    PERCENTAGE = "percentage"
+    MARGIN = "percentage or table"
+    PATTERNS = "list of patterns"
+    CHOICE = "choice"
+    SWITCH = "true or false"
+    TEXT = "text"
+    TABLE = "table"
+    TABLES = "list of tables"
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One key. ``of`` is what it applies to; ``unit`` what its number counts (``"s"`` for durations);
+    ``example`` a line of TOML; ``arrives_with`` the part of the product that will judge it, None where it is judged.
+    """
+
+    name: str
+    of: str
+    kind: Kind
+    unit: str
+    meaning: str
+    example: str
+    choices: tuple[str, ...] = ()
+    arrives_with: str | None = None
+
+    @property
+    def limits(self) -> bool:
+        """Whether the value is a number that a measurement may not exceed."""
+        return self.kind in (Kind.COUNT, Kind.NUMBER, Kind.DURATION)
+
+
+def _work(metric: str, example: int, meaning: str) -> Key:
+    return Key(f"work.{metric}", TEST, Kind.COUNT, metric, meaning, f"work.{metric} = {example}")
+
+
+def _queries(metric: str, unit: str, example: int, meaning: str) -> Key:
+    return Key(f"queries.{metric}", TEST, Kind.COUNT, unit, meaning, f"queries.{metric} = {example}")
+
+
+def _latency(metric: str, example: str, meaning: str) -> Key:
+    return Key(f"latency.{metric}", EACH, Kind.DURATION, "s", meaning, f'latency.{metric} = "{example}"')
+
+
+def _later(part: str, of: str, kind: Kind, example: str, meaning: str, unit: str = "") -> Key:
+    return Key(example.partition(" = ")[0], of, kind, unit, meaning, example, arrives_with=part)
+
+
+_RULES, _GATES, _GROWTH = "plan rules", "time gates", "growth budgets"
+_MIGRATIONS, _POOL, _CACHE = "migrations", "pool accounting", "the query cache"
+_REPLICAS, _STATISTICS, _CAPTURE = "replicas", "production statistics", "capture scopes"
+_FORBID = 'plan.forbid = ["Seq Scan on orders"]'
+_REQUIRE = 'plan.require = ["Index Access on orders"]'
+
+_PLAN = (
+    Key("plan.forbid", EACH, Kind.PATTERNS, "", "patterns that no plan may contain", _FORBID),
+    Key("plan.require", EACH, Kind.PATTERNS, "", "patterns that plans of statements on their tables contain", _REQUIRE),
+    Key(
+        "plan.baseline",
+        EACH,
+        Kind.CHOICE,
+        "",
+        "`exact`: the recorded plan; `no-worse`: another plan may do no more work; `off`: only work is compared",
+        'plan.baseline = "no-worse"',
+        ("exact", "no-worse", "off"),
+    ),
+    _later(_RULES, EACH, Kind.SWITCH, "plan.generic = true", "also judge the generic plan"),
+    _later(_RULES, EACH, Kind.PERCENTAGE, 'plan.stable = "95%"', "least probability of the chosen plan"),
+    _later(_RULES, EACH, Kind.TABLE, 'plan.rules = { PB201 = "off" }', "thresholds, or `off`, per rule code"),
+)
+
+_WORK = (
+    _work("buffers", 40, "8 kB blocks touched, in shared and local memory"),
+    _work("rows", 200, "rows produced by all scans"),
+    _work("rows_removed", 100, "rows thrown away by filters, join filters and rechecks"),
+    _work("temp", 0, "8 kB temporary blocks written"),
+    _work("wal", 20, "WAL records"),
+    _work("loops", 50, "executions of the inner side of nested loops, and of subplans"),
+    _work("heap_fetches", 0, "heap fetches of index-only scans"),
+    _work("spills", 0, "sorts and hashes that went to disk"),
+    Key(
+        "work.cost",
+        TEST,
+        Kind.NUMBER,
+        "cost",
+        "the planner's estimate; for what cannot be executed",
+        "work.cost = 1200.5",
+    ),
+    Key(
+        "work.regress",
+        BUDGET,
+        Kind.MARGIN,
+        "",
+        "the margin against the baseline: worse is more than this *and* more than 8 blocks (default 10%)",
+        'work.regress = "25%"',
+    ),
+)
+
+_QUERIES = (
+    _queries("max", "statements", 3, "statements executed"),
+    _queries("distinct", "statements", 3, "different statements, literals aside"),
+    _queries("repeated", "statements", 1, "executions of one statement from one line: the N of N+1"),
+    _queries("round_trips", "round trips", 4, "turns on the network"),
+    _queries("rows", "rows", 100, "rows fetched by the application"),
+)
+
+_LATENCY = (
+    _latency("p50", "2 ms", "the median, from execute to the last row"),
+    _latency("p95", "5 ms", "the 95th percentile; at most 50 ms"),
+    _latency("p99", "8 ms", "the 99th percentile; under 10 ms"),
+    _latency("mean", "3 ms", "the arithmetic mean"),
+    Key("latency.writes", BUDGET, Kind.SWITCH, "", "also time statements that write", "latency.writes = true"),
+    _later(_GATES, EACH, Kind.PERCENTAGE, 'latency.regress = "10%"', "the slowdown that must be caught"),
+    _later(_GATES, EACH, Kind.PERCENTAGE, 'latency.baseline = "25%"', "margin against stored, calibrated figures"),
+    _later(_GATES, EACH, Kind.SWITCH, "latency.always = true", "gate even where only the clock can have changed"),
+)
+
+_STRUCTURE = (
+    Key(
+        "query",
+        BUDGET,
+        Kind.TABLE,
+        "",
+        "`query.NAME`: further keys for the statements of call site `NAME()`, or with `/* perf: NAME */`",
+        "query.lines.work.buffers = 25",
+    ),
+    Key(
+        "waive",
+        BUDGET,
+        Kind.TABLES,
+        "",
+        "findings that do not fail until a date: `rule`, `reason`, `owner`, `until`",
+        'waive = [{ rule = "work.buffers", reason = "runs nightly", owner = "@data", until = 2027-01-31 }]',
+    ),
+)
+
+_RESOURCES = (
+    _later(_GROWTH, EACH, Kind.TEXT, 'growth = "O(log n)"', "upper bound on how work grows with table size"),
+    _later(_GROWTH, TEST, Kind.NUMBER, "throughput.min = 200", "calls per second", "calls/s"),
+    _later(_GROWTH, TEST, Kind.COUNT, "clients = 4", "clients that call at once", "clients"),
+    _later(_GROWTH, TEST, Kind.DURATION, 'cpu.per_call = "2 ms"', "CPU time of the backend (local servers)", "s"),
+    _later(_GROWTH, TEST, Kind.TEXT, 'memory.peak = "64 MB"', "PSS of the server's processes (local servers)"),
+    _later(_MIGRATIONS, MIGRATION, Kind.TEXT, 'migration.lock = "ShareLock"', "the longest blocking lock"),
+    _later(_MIGRATIONS, MIGRATION, Kind.COUNT, "migration.rewrite = 0", "tables rewritten", "tables"),
+    _later(_MIGRATIONS, MIGRATION, Kind.DURATION, 'migration.time = "2 min"', "duration at production size", "s"),
+    _later(_POOL, TEST, Kind.DURATION, 'pool.wait_p95 = "1 ms"', "time waited for a connection", "s"),
+    _later(_POOL, TEST, Kind.DURATION, 'pool.connect_p95 = "20 ms"', "time taken to connect", "s"),
+    _later(_POOL, TEST, Kind.COUNT, "pool.max_busy = 8", "connections in use at once", "connections"),
+    _later(_POOL, TEST, Kind.COUNT, "pool.leaked = 0", "connections not returned", "connections"),
+    _later(_POOL, TEST, Kind.COUNT, "pool.queued = 0", "requests that had to queue", "requests"),
+    _later(_POOL, TEST, Kind.PERCENTAGE, 'plan_cache.hit_rate = "90%"', "reuse of prepared statements"),
+    _later(_CACHE, TEST, Kind.PERCENTAGE, 'cache.hit_rate = "90%"', "reads answered by the cache"),
+    _later(_CACHE, TEST, Kind.COUNT, "cache.stale = 0", "stale answers", "answers"),
+    _later(_CACHE, TEST, Kind.COUNT, "cache.stampede = 0", "recomputations at once of one entry", "recomputations"),
+    _later(_CACHE, TEST, Kind.COUNT, "cache.round_trips = 2", "turns to Redis", "round trips"),
+    _later(_CACHE, TEST, Kind.COUNT, "cache.bytes = 65536", "bytes stored", "bytes"),
+    _later(_CACHE, TEST, Kind.COUNT, "cache.no_ttl = 0", "entries without an expiry", "entries"),
+    _later(_REPLICAS, TEST, Kind.DURATION, 'replica.lag_p95 = "10 ms"', "lag of the standby", "s"),
+    _later(_REPLICAS, EACH, Kind.CHOICE, 'route = "replica"', "`primary` or `replica`"),
+    _later(_STATISTICS, BUDGET, Kind.TEXT, 'statistics = "orders.stats.json"', "file of production statistics"),
+    _later(_STATISTICS, BUDGET, Kind.TABLE, "scale = { orders = 50_000_000 }", "in `[suite]`: rows to plan for"),
+    _later(_CAPTURE, BUDGET, Kind.CHOICE, 'capture = "test"', "`call`: the test's body; `test`: its fixtures too"),
+)
+
+KEYS: tuple[Key, ...] = (*_PLAN, *_WORK, *_QUERIES, *_LATENCY, *_STRUCTURE, *_RESOURCES)
+"""Every key, in the order of the reference page."""
+
+BY_NAME: dict[str, Key] = {key.name: key for key in KEYS}
+
+GROUPS: tuple[str, ...] = tuple(dict.fromkeys(name.partition(".")[0] for name in BY_NAME if "." in name))
+"""The first words of dotted keys."""
+
+RESERVED: frozenset[str] = frozenset({"suite", *(name.partition(".")[0] for name in BY_NAME)})
+"""Words that cannot name a budget, because a table of that name would read as a key."""
+
+
+def judged_in(group: str) -> tuple[str, ...]:
+    """The keys of a group that are judged by now, without the group's word."""
+    return tuple(
+        name.partition(".")[2] for name, key in BY_NAME.items() if name.startswith(f"{group}.") and not key.arrives_with
+    )

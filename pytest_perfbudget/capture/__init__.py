@@ -1,0 +1,1 @@
+"""Seeing statements pass: drivers watched at their public methods, plans from auto_explain, call sites."""

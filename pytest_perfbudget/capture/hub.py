@@ -1,0 +1,76 @@
+"""Where the statements of a test come together, whatever driver, connection, thread or task sent them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from time import perf_counter
+
+from pytest_perfbudget.capture.record import Call, Recording
+from pytest_perfbudget.capture.sites import call_site
+from pytest_perfbudget.model import Statement
+
+CURRENT: ContextVar[Call | None] = ContextVar("perfbudget_current", default=None)
+"""The call this thread or task is executing: several may share one connection, and a notice is read by the one it
+belongs to."""
+_CASE: ContextVar[str | None] = ContextVar("perfbudget_case", default=None)
+_MUTED: ContextVar[bool] = ContextVar("perfbudget_muted", default=False)
+
+
+class Hub:
+    """Collects between ``start`` and ``stop``.
+
+    ``recording`` may be read at any time. ``root`` is the folder call sites are shown relative to.
+    """
+
+    def __init__(self, root: str = "") -> None:
+        self.recording: Recording | None = None
+        self.databases: frozenset[str] = frozenset()
+        self._root = root
+        self._lock = threading.Lock()
+
+    def watch(self, database: str) -> None:
+        """Statements on ``database`` are the test's, on whatever host: its name belongs to one run. Adds."""
+        self.databases |= {database}
+
+    def start(self) -> None:
+        """Begin a recording; one that was not stopped is thrown away."""
+        with self._lock:
+            self.recording = Recording()
+
+    def stop(self) -> tuple[Statement, ...]:
+        """End the recording: its statements in the order their execution started."""
+        with self._lock:
+            recording, self.recording = self.recording, None
+        if recording:
+            recording.flush()
+        return recording.statements() if recording else ()
+
+    @contextmanager
+    def case(self, name: str | None) -> Iterator[None]:
+        """Statements sent meanwhile by this thread or task belong to ``name``."""
+        token = _CASE.set(name)
+        try:
+            yield
+        finally:
+            _CASE.reset(token)
+
+    @contextmanager
+    def mute(self) -> Iterator[None]:
+        """Statements sent meanwhile by this thread or task are the plugin's own."""
+        token = _MUTED.set(True)
+        try:
+            yield
+        finally:
+            _MUTED.reset(token)
+
+    def begin(self) -> Call | None:
+        """For drivers: a call that starts now, or None where nothing is recorded. ``list.append`` needs no lock."""
+        recording = self.recording
+        if recording is None or _MUTED.get():
+            return None
+        call = Call(recording, call_site(2, self._root), _CASE.get(), perf_counter())
+        recording.calls.append(call)
+        return call

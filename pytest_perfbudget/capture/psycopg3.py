@@ -1,0 +1,74 @@
+"""psycopg 3, watched at the public methods of its cursors: connections and pools made earlier are seen as well.
+
+Counted as round trips: an ``execute``, ``copy`` or ``stream`` 1; an ``executemany`` 1 (psycopg sends it as a pipeline);
+in the application's own pipeline the first statement 1 and the others 0; a server-side cursor 1 and 1 for each fetch.
+Rows are those the server sent; in a pipeline, where results come later, those its plan produced.
+"""
+
+from __future__ import annotations
+
+import sys
+from functools import partial
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pytest_perfbudget.capture.hub import Hub
+
+
+class Psycopg3:
+    """The driver ``psycopg``. ClientCursor, RawCursor and every subclass inherit the watched methods."""
+
+    name = "psycopg"
+
+    def __init__(self) -> None:
+        self._hub: Hub | None = None
+        self._originals: list[tuple[type[Any], str, Any]] = []
+
+    def available(self) -> bool:
+        """Whether psycopg 3 is installed."""
+        return "psycopg" in sys.modules or find_spec("psycopg") is not None
+
+    def install(self, hub: Hub) -> None:
+        """Report to ``hub``; wraps the methods at the first call."""
+        self._hub = hub
+        if self._originals:
+            return
+        for kind, name, wrap in _watched():
+            original = kind.__dict__[name]
+            self._originals.append((kind, name, original))
+            setattr(kind, name, wrap(original, lambda: self._hub))
+
+    def uninstall(self) -> None:
+        """Put the methods back. Connections seen keep their tap: it passes everything but plans to the application."""
+        self._hub = None
+        while self._originals:
+            kind, name, original = self._originals.pop()
+            setattr(kind, name, original)
+
+
+def _watched() -> list[tuple[type[Any], str, Any]]:
+    """Each class that defines a method of its own, the method and what wraps it."""
+    import psycopg
+
+    from pytest_perfbudget.capture import psycopg3_async as asynchronous
+    from pytest_perfbudget.capture import psycopg3_server as server
+    from pytest_perfbudget.capture import psycopg3_sync as synchronous
+
+    fetches = ("fetchone", "fetchmany", "fetchall")
+    return [
+        (psycopg.Cursor, "execute", synchronous.execute),
+        (psycopg.Cursor, "executemany", synchronous.executemany),
+        (psycopg.Cursor, "stream", synchronous.stream),
+        (psycopg.Cursor, "copy", synchronous.copy),
+        (psycopg.AsyncCursor, "execute", asynchronous.execute),
+        (psycopg.AsyncCursor, "executemany", asynchronous.executemany),
+        (psycopg.AsyncCursor, "stream", asynchronous.stream),
+        (psycopg.AsyncCursor, "copy", asynchronous.copy),
+        (psycopg.ServerCursor, "execute", partial(synchronous.execute, returned=server.declared)),
+        (psycopg.AsyncServerCursor, "execute", partial(asynchronous.execute, returned=server.declared)),
+        *((psycopg.ServerCursor, name, server.fetch) for name in fetches),
+        *((psycopg.AsyncServerCursor, name, server.fetch_async) for name in fetches),
+        (psycopg.ServerCursor, "__next__", server.step),
+        (psycopg.AsyncServerCursor, "__anext__", server.step_async),
+    ]

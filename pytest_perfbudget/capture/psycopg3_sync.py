@@ -1,0 +1,150 @@
+"""The public methods of psycopg's synchronous cursors, each with its statement reported.
+
+The application's exceptions pass as they are; ``__tracebackhide__`` keeps our frames out of pytest's tracebacks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import Token
+from functools import wraps
+from typing import Any
+
+from pytest_perfbudget.capture.hub import CURRENT, Hub
+from pytest_perfbudget.capture.psycopg3_calls import Counted, begin, copied_out, failed, sent
+from pytest_perfbudget.capture.record import Call
+
+Method = Callable[..., Any]
+Watched = Callable[[], Hub | None]
+Returned = Callable[[Call, Any, Any, Any], None]
+
+
+def execute(original: Method, hub: Watched, returned: Returned = sent) -> Method:
+    @wraps(original)
+    def execute(self: Any, query: Any, params: Any = None, **options: Any) -> Any:
+        __tracebackhide__ = True
+        if (call := begin(hub(), self)) is None:
+            return original(self, query, params, **options)
+        token = CURRENT.set(call)
+        try:
+            result = original(self, query, params, **options)
+        except BaseException as error:
+            failed(call, self, error, query, params)
+            raise
+        finally:
+            CURRENT.reset(token)
+        returned(call, self, query, params)
+        return result
+
+    return execute
+
+
+def executemany(original: Method, hub: Watched) -> Method:
+    @wraps(original)
+    def executemany(self: Any, query: Any, params_seq: Any, **options: Any) -> Any:
+        __tracebackhide__ = True
+        if (call := begin(hub(), self)) is None:
+            return original(self, query, params_seq, **options)
+        sets = Counted(params_seq)
+        token = CURRENT.set(call)
+        try:
+            original(self, query, sets, **options)
+        except BaseException as error:
+            call.calls = sets.n
+            failed(call, self, error, query, None)
+            raise
+        finally:
+            CURRENT.reset(token)
+        call.calls = sets.n
+        sent(call, self, query, None)
+        return None
+
+    return executemany
+
+
+def stream(original: Method, hub: Watched) -> Method:
+    @wraps(original)
+    def stream(self: Any, query: Any, params: Any = None, **options: Any) -> Iterator[Any]:
+        __tracebackhide__ = True
+        rows = original(self, query, params, **options)
+        if (call := begin(hub(), self)) is None:
+            yield from rows
+            return
+        fetched = 0
+        try:
+            for row in _stepped(rows, call):
+                fetched += 1
+                yield row
+        except GeneratorExit:
+            _closed(rows, call, self)
+            raise
+        except BaseException as error:
+            failed(call, self, error, query, params)
+            raise
+        finally:
+            if call.error is None:
+                sent(call, self, query, params)
+            call.rows = fetched
+
+    return stream
+
+
+def _stepped(rows: Iterator[Any], call: Call) -> Iterator[Any]:
+    """The rows, the call being the current one while the driver works and not while the application does."""
+    while True:
+        token = CURRENT.set(call)
+        try:
+            row = next(rows)
+        except StopIteration:
+            return
+        finally:
+            CURRENT.reset(token)
+        yield row
+
+
+def _closed(rows: Any, call: Call, cursor: Any) -> None:
+    """The application stopped reading: psycopg cancels the query, and what it reads then is this call's."""
+    token = CURRENT.set(call)
+    try:
+        rows.close()
+    finally:
+        CURRENT.reset(token)
+
+
+def copy(original: Method, hub: Watched) -> Method:
+    @wraps(original)
+    def copy(self: Any, statement: Any, params: Any = None, **options: Any) -> Any:
+        # Not a generator: the call site is the line that asked for the COPY.
+        if (call := begin(hub(), self)) is None:
+            return original(self, statement, params, **options)
+        call.sent = False
+        return _copying(call, self, original(self, statement, params, **options), statement)
+
+    return copy
+
+
+@contextmanager
+def _copying(call: Call, cursor: Any, entered: Any, statement: Any) -> Iterator[Any]:
+    __tracebackhide__ = True
+    tap = cursor.connection.pgconn.notice_handler
+    token: Token[Call | None] | None = CURRENT.set(call)
+    try:
+        with entered as copying:
+            # The cursor holds the connection's lock now: what is read until the end is this COPY's.
+            reset(token)
+            tap.stepping, token = call, None
+            yield copying
+    except BaseException as error:
+        failed(call, cursor, error, statement, None)
+        raise
+    finally:
+        tap.stepping = None
+        reset(token)
+    sent(call, cursor, statement, None)
+    call.rows = copied_out(cursor)
+
+
+def reset(token: Token[Call | None] | None) -> None:
+    if token is not None:
+        CURRENT.reset(token)

@@ -1,0 +1,74 @@
+"""The line of the user's code that sent a statement: the first frame outside libraries."""
+
+from __future__ import annotations
+
+import sys
+import sysconfig
+from functools import cache, lru_cache
+from pathlib import Path
+from types import FrameType
+
+from pytest_perfbudget.model import Site
+
+_PACKAGE = str(Path(__file__).parents[1]) + "/"
+_STANDARD = tuple(sysconfig.get_path(name).replace("\\", "/") + "/" for name in ("stdlib", "platstdlib"))
+_INSTALLED = ("/site-packages/", "/dist-packages/")
+_DRIVERS = ("psycopg", "psycopg_pool")
+
+
+def call_site(skip: int = 0, root: str = "") -> Site | None:
+    """The first frame outside libraries, ``skip`` frames above the caller.
+
+    ``file`` is relative to ``root`` (the working folder if empty) when below it. Where every frame is a library's, the
+    frame that called the driver. None where there is neither.
+    """
+    frame: FrameType | None = sys._getframe(skip + 1)
+    caller: FrameType | None = None
+    while frame is not None:
+        filename = frame.f_code.co_filename
+        place = _place(filename, root)
+        if place is not None:
+            return _site(place, frame.f_lineno, _function(frame))
+        if caller is None and not _is_driver(filename):
+            caller = frame
+        frame = frame.f_back
+    return _site(caller.f_code.co_filename, caller.f_lineno, _function(caller)) if caller else None
+
+
+@cache
+def _place(filename: str, root: str) -> str | None:
+    """How a file of the user is shown; None for a library's."""
+    name = filename.replace("\\", "/")
+    library = any(part in name for part in _INSTALLED) or name.startswith(_STANDARD)
+    if name.startswith("<") or library or _is_driver(filename):
+        return None
+    base = Path(root) if root else Path.cwd()
+    path = Path(filename)
+    return path.relative_to(base).as_posix() if path.is_relative_to(base) else filename
+
+
+@cache
+def _is_driver(filename: str) -> bool:
+    name = filename.replace("\\", "/")
+    loaded = (sys.modules.get(driver) for driver in _DRIVERS)
+    folders = tuple(
+        str(Path(module.__file__).parent.as_posix()) + "/" for module in loaded if module and module.__file__
+    )
+    return name.startswith(("<", _PACKAGE, *folders))
+
+
+@lru_cache(maxsize=4096)
+def _site(file: str, line: int, function: str) -> Site:
+    """One object for each line, however many statements it sends."""
+    return Site(file, line, function)
+
+
+def _function(frame: FrameType) -> str:
+    """The function a reader would name: a comprehension's (a frame of its own before 3.12) is the one around it."""
+    within = frame.f_code.co_filename
+    current: FrameType | None = frame
+    while current is not None and current.f_code.co_filename == within:
+        if not current.f_code.co_name.startswith("<"):
+            return current.f_code.co_name
+        current = current.f_back
+    return frame.f_code.co_name

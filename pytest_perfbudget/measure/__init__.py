@@ -1,0 +1,1 @@
+"""What the clock said: samples, the bounds they support and what can be decided from them. The clock is injected."""

@@ -1,0 +1,166 @@
+"""Execute a statement until its latency is clear of its budget, or the cap is reached.
+
+Stopping early means looking several times, and each look could be wrong. The looks are at 6, 12, 24, 48, … samples and
+once more at the cap; the error allowed (``WITHIN`` for passing something too slow, ``BEYOND`` for failing something
+fast enough) is spent over them: half at the first look that could decide, half of the rest at the next, and all that
+is left at the cap. By the union bound the whole series is wrong no more often than a single look with the whole error.
+That bound takes the count at the cap as given, while it follows from the samples: the tests simulate the whole rule.
+"""
+
+from __future__ import annotations
+
+import gc
+import math
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+
+from pytest_perfbudget.measure.statistics import bounds, summary
+from pytest_perfbudget.model import Latency
+from pytest_perfbudget.units import format_seconds
+
+FIRST_LOOK = 6
+WITHIN = 0.05
+BEYOND = 0.001
+WARM_UP_SHARE = 1 / 3
+"""Of the cap, at most: a statement of a second is not executed twelve times for nothing."""
+
+
+class State(StrEnum):
+    """What the samples say about a budget."""
+
+    WITHIN = "within"
+    BEYOND = "beyond"
+    UNDECIDED = "undecided"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """About one budget. ``lower`` and ``upper`` bound the quantile (or mean) in seconds, one-sided each, with the
+    confidence of the look that decided; ``allowed`` is the budget."""
+
+    state: State
+    reason: str
+    lower: float
+    upper: float
+    allowed: float
+
+
+@dataclass(frozen=True, slots=True)
+class Sampled:
+    """The samples in seconds, in their order, and a decision for each key of the budget."""
+
+    samples: tuple[float, ...]
+    decisions: Mapping[str, Decision]
+
+    @property
+    def beyond(self) -> frozenset[str]:
+        """The keys whose budget is exceeded."""
+        return frozenset(key for key, decision in self.decisions.items() if decision.state is State.BEYOND)
+
+    def latency(self, key: str | None = None) -> Latency | None:
+        """The summary, with the interval of ``key``; None where nothing could be executed."""
+        if not self.samples:
+            return None
+        decision = self.decisions.get(key) if key else None
+        return summary(self.samples, (decision.lower, decision.upper) if decision else None)
+
+
+def sample(
+    execute: Callable[[], float],
+    allowed: Mapping[str, float],
+    clock: Callable[[], float],
+    cap: float = 3.0,
+    warm_up: int = 12,
+) -> Sampled:
+    """Sample ``execute`` (seconds of one execution) until each budget of ``allowed`` is decided.
+
+    ``allowed`` maps p50, p95, p99 or mean to seconds; ``clock`` gives seconds; no execution begins ``cap`` seconds
+    after the first one did. ``warm_up`` executions are thrown away: psycopg prepares at the sixth, PostgreSQL weighs a
+    generic plan five later. Garbage collection is off meanwhile. Errors of ``execute`` pass.
+    """
+    started = clock()
+    samples: list[float] = []
+    looks = {key: _Looks(key, limit) for key, limit in allowed.items()}
+    with _no_garbage_collection():
+        for _ in range(warm_up):
+            if clock() - started >= cap * WARM_UP_SHARE:
+                break
+            execute()
+        look = FIRST_LOOK
+        while clock() - started < cap and any(one.open for one in looks.values()):
+            samples.append(execute())
+            if len(samples) == look:
+                look *= 2
+                for one in looks.values():
+                    one.look(samples)
+    return Sampled(tuple(samples), {key: one.decide(samples, cap) for key, one in looks.items()})
+
+
+class _Looks:
+    """The looks at one budget, and the error each side has left."""
+
+    def __init__(self, key: str, allowed: float) -> None:
+        self._key, self._allowed = key, allowed
+        self._left = {State.WITHIN: WITHIN, State.BEYOND: BEYOND}
+        self._decision: Decision | None = None
+
+    @property
+    def open(self) -> bool:
+        return self._decision is None
+
+    def look(self, samples: list[float], share: float = 0.5) -> None:
+        """Decide if a bound is clear, spending ``share`` of the error left on each side that could decide."""
+        if self._decision is not None or not samples:
+            return
+        upper = self._bound(State.WITHIN, samples, share)
+        lower = self._bound(State.BEYOND, samples, share)
+        if upper <= self._allowed:
+            self._decision = self._decided(State.WITHIN, samples, lower, upper)
+        elif lower > self._allowed:
+            self._decision = self._decided(State.BEYOND, samples, lower, upper)
+
+    def decide(self, samples: list[float], cap: float) -> Decision:
+        """The decision, made now with all that is left if it was not made before."""
+        left = dict(self._left)
+        self.look(samples, share=1.0)
+        if self._decision is not None:
+            return self._decision
+        lower, upper = self._interval(samples, left) if samples else (-math.inf, math.inf)
+        reason = f"cap of {format_seconds(cap)} reached after n={len(samples)}: {_shown(self._key, lower, upper)}"
+        return Decision(State.UNDECIDED, reason, lower, upper, self._allowed)
+
+    def _interval(self, samples: list[float], left: Mapping[State, float]) -> tuple[float, float]:
+        lower, _ = bounds(samples, self._key, 1 - left[State.BEYOND])
+        _, upper = bounds(samples, self._key, 1 - left[State.WITHIN])
+        return lower, upper
+
+    def _bound(self, side: State, samples: list[float], share: float) -> float:
+        """The bound of one side; a look at too few samples to have one spends nothing."""
+        error = self._left[side] * share
+        lower, upper = bounds(samples, self._key, 1 - error)
+        bound = upper if side is State.WITHIN else lower
+        if math.isfinite(bound):
+            self._left[side] -= error
+        return bound
+
+    def _decided(self, state: State, samples: list[float], lower: float, upper: float) -> Decision:
+        return Decision(state, f"n={len(samples)}: {_shown(self._key, lower, upper)}", lower, upper, self._allowed)
+
+
+def _shown(key: str, lower: float, upper: float) -> str:
+    low = format_seconds(lower) if math.isfinite(lower) else "unknown"
+    high = format_seconds(upper) if math.isfinite(upper) else "unknown"
+    return f"{key} between {low} and {high}"
+
+
+@contextmanager
+def _no_garbage_collection() -> Iterator[None]:
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()

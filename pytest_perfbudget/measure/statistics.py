@@ -1,0 +1,130 @@
+"""Bounds of quantiles and means, and the summary of a series of samples.
+
+Quantiles: order statistics, exact and free of assumptions about the distribution. The number of samples at or below the
+q-quantile is binomial(n, q), so P(x(k) ≥ ξq) ≥ P(Bin(n, q) ≤ k−1) and P(x(k) ≤ ξq) ≥ P(Bin(n, q) ≥ k)
+(Conover, Practical Nonparametric Statistics, 3rd ed., §3.2; Hahn and Meeker, Statistical Intervals, §5.2).
+
+Means: no bound of a mean is free of assumptions. Johnson's modified t corrects for skewness, which latencies have
+(N. J. Johnson, Modified t Tests and Confidence Intervals for Asymmetrical Populations, JASA 73, 1978).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from functools import lru_cache
+from statistics import NormalDist
+
+from pytest_perfbudget.model import Latency
+
+QUANTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
+MEAN_NEEDS = 30
+"""Fewest samples for a bound of the mean: below, the skewness is not known well enough to correct for it."""
+
+
+def percentile(samples: Sequence[float], q: float) -> float:
+    """The smallest sample that has at least the share ``q`` (0 < q ≤ 1) of all samples at or below it.
+
+    Raises:
+        ValueError: there is no sample.
+    """
+    if not samples:
+        raise ValueError("no samples")
+    # Rounded: 0.95 × 100 is 95, not the 95.00000000000001 that would give the next sample.
+    return sorted(samples)[max(math.ceil(round(q * len(samples), 9)) - 1, 0)]
+
+
+def mean(samples: Sequence[float]) -> float:
+    """The arithmetic mean, summed without loss.
+
+    Raises:
+        ValueError: there is no sample.
+    """
+    if not samples:
+        raise ValueError("no samples")
+    return math.fsum(samples) / len(samples)
+
+
+def quantile_bounds(samples: Sequence[float], q: float, confidence: float) -> tuple[float, float]:
+    """Lower and upper bound of the q-quantile, each with ``confidence`` of its own (the pair has 2·confidence − 1).
+
+    Where there are too few samples the bound is −∞ or ∞.
+    """
+    low, high = _ranks(len(samples), q, confidence)
+    ordered = sorted(samples)
+    return (ordered[low - 1] if low else -math.inf, ordered[high - 1] if high else math.inf)
+
+
+def needed(q: float, confidence: float) -> int:
+    """The fewest samples that can bound the q-quantile from above: 1 − qⁿ ≥ confidence. At 95 %: p95 59, p99 299."""
+    return math.ceil(math.log(1 - confidence) / math.log(q) - 1e-9)
+
+
+def mean_bounds(samples: Sequence[float], confidence: float) -> tuple[float, float]:
+    """Lower and upper bound of the mean, each with ``confidence`` of its own; ∓∞ below :data:`MEAN_NEEDS` samples.
+
+    Approximate: it rests on the central limit theorem with Johnson's correction κ₃/(6s²n) + κ₃t²/(3s²n).
+    """
+    n = len(samples)
+    if n < MEAN_NEEDS:
+        return (-math.inf, math.inf)
+    centre = mean(samples)
+    deviations = [sample - centre for sample in samples]
+    variance = math.fsum(d * d for d in deviations) / (n - 1)
+    if variance == 0:
+        return (centre, centre)
+    third = math.fsum(d * d * d for d in deviations) / n
+    t = _student(confidence, n - 1)
+    shift = third / (variance * n) * (1 / 6 + t * t / 3)
+    half = t * math.sqrt(variance / n)
+    return (centre + shift - half, centre + shift + half)
+
+
+def bounds(samples: Sequence[float], name: str, confidence: float) -> tuple[float, float]:
+    """The bounds of ``p50``, ``p95``, ``p99`` or ``mean``.
+
+    Raises:
+        KeyError: another name.
+    """
+    if name == "mean":
+        return mean_bounds(samples, confidence)
+    return quantile_bounds(samples, QUANTILES[name], confidence)
+
+
+def summary(samples: Sequence[float], interval: tuple[float, float] | None = None) -> Latency:
+    """The figures that are shown of a series, in the unit of the samples.
+
+    Raises:
+        ValueError: there is no sample.
+    """
+    figures = {name: percentile(samples, q) for name, q in QUANTILES.items()}
+    return Latency(n=len(samples), mean=mean(samples), interval=interval, **figures)
+
+
+@lru_cache(maxsize=256)
+def _ranks(n: int, q: float, confidence: float) -> tuple[int, int]:
+    """Ranks (from 1; 0 is none) of the order statistics that bound the q-quantile from below and from above."""
+    low = high = 0
+    below = 0.0
+    for k in range(n):
+        # ``below`` is P(Bin ≤ k − 1): x(k) bounds from below if P(Bin ≥ k) = 1 − below suffices.
+        if k and 1 - below >= confidence:
+            low = k
+        below += _binomial(k, n, q)
+        if not high and below >= confidence:
+            high = k + 1
+    if n and 1 - below >= confidence:
+        low = n
+    return low, high
+
+
+def _binomial(k: int, n: int, q: float) -> float:
+    """P(Bin(n, q) = k), by logarithms: the factors leave the range of a float at a few hundred samples."""
+    choose = math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)
+    return math.exp(choose + k * math.log(q) + (n - k) * math.log1p(-q))
+
+
+def _student(confidence: float, freedom: int) -> float:
+    """The quantile of Student's t, by the Cornish–Fisher expansion (Abramowitz and Stegun 26.7.5)."""
+    z = NormalDist().inv_cdf(confidence)
+    return z + (z**3 + z) / (4 * freedom) + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * freedom**2)

@@ -1,0 +1,159 @@
+"""Patterns of budgets: ``Seq Scan on orders``, ``Sort < Limit``, ``Nested Loop > Seq Scan on *``.
+
+    pattern := step | step (" < " step)+ | step (" > " step)+
+    step    := ["Parallel "] type [" using " name] [" on " [name "."] name]
+
+``A < B`` is A at any depth below B, ``A > B`` is A at any depth above B. A type is a node type, its text form
+(``HashAggregate``, ``Hash Left Join``, ``Insert``) or a class: ``Index Access``, ``Join``, ``Scan``. A name is an
+identifier, quoted where SQL would quote it; ``*`` in it stands for any characters.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+from pytest_perfbudget.plans.labels import KNOWN, indexes, names
+from pytest_perfbudget.plans.names import quoted, unquoted
+from pytest_perfbudget.plans.node import Node, Plan
+
+_NAME = r'(?:"(?:[^"]|"")+"|[^\s".<>]+)'
+_STEP = re.compile(
+    rf"(?P<parallel>Parallel\s+)?(?P<type>[A-Za-z][A-Za-z ]*?)"
+    rf"(?:\s+using\s+(?P<index>{_NAME}))?(?:\s+on\s+(?:(?P<schema>{_NAME})\.)?(?P<relation>{_NAME}))?",
+    re.IGNORECASE,
+)
+_ARROW = re.compile(r"""\s*([<>])\s*(?=(?:[^"]*"[^"]*")*[^"]*\Z)""")
+_FORMS = 'such as "Seq Scan on orders", "Sort < Limit" or "Nested Loop > Seq Scan on *"'
+_BY_FOLD = {name.lower(): name for name in KNOWN}
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One node of a pattern; ``index``, ``schema`` and ``relation`` are None where the pattern leaves them open."""
+
+    type: str
+    relation: str | None = None
+    schema: str | None = None
+    index: str | None = None
+    parallel: bool = False
+
+    def __str__(self) -> str:
+        words = ["Parallel"] * self.parallel + [self.type]
+        words += ["using", _written(self.index)] if self.index else []
+        if self.relation:
+            words += [
+                "on",
+                f"{_written(self.schema)}.{_written(self.relation)}" if self.schema else _written(self.relation),
+            ]
+        return " ".join(words)
+
+    def fits(self, path: tuple[Node, ...]) -> bool:
+        """Whether the last node of ``path`` (root, …, parent, node) is what this step describes."""
+        node = path[-1]
+        return (
+            self.type in names(node)
+            and (node.parallel or not self.parallel)
+            and (self.index is None or any(_like(self.index, index) for index in indexes(node)))
+            and (self.relation is None or self._reads(path))
+            and (self.schema is None or node.schema is None or _like(self.schema, node.schema))
+        )
+
+    def _reads(self, path: tuple[Node, ...]) -> bool:
+        return any(_like(self.relation or "", name) for name in _relations(path))
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """``steps`` in the order written; ``arrow`` stands between them: ``<`` below, ``>`` above, ``""`` for one step."""
+
+    steps: tuple[Step, ...]
+    arrow: str = ""
+
+    @classmethod
+    def parse(cls, text: str) -> Pattern:
+        """
+        Raises:
+            ValueError: in words for the user: an unknown node type (with the nearest), a missing part, mixed arrows.
+        """
+        parts = _ARROW.split(text.strip())
+        arrows = set(parts[1::2])
+        if len(arrows) > 1:
+            raise ValueError(f"{text!r} mixes < and >: write one chain with one of them, {_FORMS}")
+        return cls(tuple(_step(part, text) for part in parts[::2]), arrows.pop() if arrows else "")
+
+    def __str__(self) -> str:
+        return f" {self.arrow} ".join(map(str, self.steps))
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """The tables it names, with the schema where written (``public.orders``), without those that hold ``*``."""
+        named = [step for step in self.steps if step.relation and "*" not in step.relation]
+        return tuple(
+            dict.fromkeys(f"{step.schema}.{step.relation}" if step.schema else str(step.relation) for step in named)
+        )
+
+    def matches(self, plan: Plan) -> tuple[Node, ...]:
+        """The lowest node of every place that fits: the Sort of ``Sort < Limit``, the scan of ``Join > Seq Scan on *``.
+
+        A schema is held against plans of EXPLAIN (VERBOSE) alone; others do not show it and fit any.
+        """
+        *above, last = self.steps if self.arrow != "<" else self.steps[::-1]
+        paths = (path for path in plan.root.walk_paths() if last.fits(path))
+        return tuple(path[-1] for path in paths if _in_order(above, path))
+
+
+def _in_order(above: list[Step], path: tuple[Node, ...]) -> bool:
+    """Whether the ancestors hold the steps from the top down, each at any depth below the one before."""
+    wanted = iter(above)
+    step = next(wanted, None)
+    for end in range(1, len(path)):
+        if step is None:
+            break
+        if step.fits(path[:end]):
+            step = next(wanted, None)
+    return step is None
+
+
+def _relations(path: tuple[Node, ...]) -> set[str]:
+    """Names a node's relation goes by: table, alias, the parent of a partition, the index of a bitmap's part."""
+    node = path[-1]
+    if node.type == "Bitmap Index Scan":
+        heap = next((above for above in reversed(path[:-1]) if above.type == "Bitmap Heap Scan"), None)
+        found = {node.index, heap.relation, heap.alias} if heap else {node.index}
+    else:
+        found = {node.relation, node.alias, node.text("CTE Name"), node.text("Function Name")}
+    # PostgreSQL names the partitions of orders orders_1, orders_2 …, after the alias where the query gives one.
+    if node.relationship == "Member" and node.alias != node.relation:
+        found.add(re.sub(r"_\d+\Z", "", node.alias or ""))
+    return {name for name in found if name}
+
+
+def _like(pattern: str, name: str) -> bool:
+    if "*" not in pattern:
+        return pattern == name
+    return bool(re.fullmatch(".*".join(map(re.escape, pattern.split("*"))), name, re.DOTALL))
+
+
+def _written(name: str | None) -> str:
+    plain = (name or "").replace("*", "a")
+    return quoted(name or "") if quoted(plain) != plain else name or ""
+
+
+def _step(part: str, text: str) -> Step:
+    match = _STEP.fullmatch(part.strip())
+    if not match:
+        place = f"a part of {text!r} is empty" if not part.strip() else f"{part.strip()!r} is not a node pattern"
+        raise ValueError(f"{place}: write a node type, with a table where it matters, {_FORMS}")
+    relation, schema, index = (match[key] and unquoted(match[key]) for key in ("relation", "schema", "index"))
+    return Step(_known(match["type"]), relation, schema, index, bool(match["parallel"]))
+
+
+def _known(written: str) -> str:
+    name = " ".join(written.split())
+    if name.lower() in _BY_FOLD:
+        return _BY_FOLD[name.lower()]
+    near = get_close_matches(name.lower(), _BY_FOLD, n=1)
+    hint = f"; did you mean {_BY_FOLD[near[0]]}?" if near else f": write a node type of EXPLAIN, {_FORMS}"
+    raise ValueError(f"{name!r} is not a node type of PostgreSQL{hint}")

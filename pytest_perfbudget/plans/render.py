@@ -1,0 +1,71 @@
+"""A plan as lines of text: short enough to review, the same for every execution of the same plan.
+
+One node per line, two spaces of indent per level, its conditions after three spaces. Costs, rows, times, workers, sort
+methods and literals are left out; the schema too, so that two schemas searched in turn give one text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from pytest_perfbudget.plans.expression import normalise
+from pytest_perfbudget.plans.labels import label
+from pytest_perfbudget.plans.node import Node, Plan
+
+INDENT = "  "
+GAP = "   "
+"""What separates a node from its conditions, and those from each other."""
+
+# fmt: off
+DETAILS = (
+    "Window", "Run Condition", "Sort Key", "Presorted Key", "Group Key", "Hash Cond", "Merge Cond", "Index Cond",
+    "Order By", "TID Cond", "Recheck Cond", "Join Filter", "Filter", "One-Time Filter", "Cache Key",
+    "Conflict Resolution", "Conflict Arbiter Indexes", "Conflict Filter", "Sampling Method",
+)
+# fmt: on
+"""The keys that belong to the shape, in the order they are written."""
+
+_NUMBERED = re.compile(r"\A(SubPlan|InitPlan)\b.*", re.DOTALL)
+
+
+def tree(plan: Plan) -> tuple[str, ...]:
+    """The plan's lines: ``("Limit", "  Index Scan using orders_pkey on orders   Index Cond: id = ?")``."""
+    lines: list[str] = []
+    waiting = [(plan.root, 0)]
+    while waiting:
+        node, depth = waiting.pop()
+        lines.append(INDENT * depth + line(node))
+        waiting.extend((child, depth + 1) for child in reversed(node.children))
+    return tuple(lines)
+
+
+def line(node: Node) -> str:
+    """One node without its indent. A subplan carries its role before its type: ``CTE recent: Seq Scan on orders``."""
+    role = _role(node)
+    return GAP.join([f"{role}: {label(node)}" if role else label(node), *_details(node)])
+
+
+def _role(node: Node) -> str:
+    return " ".join(_NUMBERED.sub(r"\1", node.subplan_name or "").split())
+
+
+def _details(node: Node) -> Iterator[str]:
+    for key in DETAILS:
+        values = node.texts(key)
+        if values:
+            yield f"{key}: {', '.join(map(normalise, values))}"
+    for key in ("Group Keys", "Hash Keys"):
+        sets = [", ".join(map(normalise, group)) for group in _grouping_sets(node, key)]
+        if sets:
+            yield f"{key}: {' | '.join(sets)}"
+
+
+def _grouping_sets(node: Node, key: str) -> Iterator[list[str]]:
+    """GROUPING SETS nest their keys: ``[{"Group Keys": [["a"], ["b"], []]}]``; the empty one is the grand total."""
+    held = node.fields.get("Grouping Sets")
+    for part in held if isinstance(held, list) else ():
+        groups = part.get(key) if isinstance(part, dict) else None
+        for group in groups if isinstance(groups, list) else ():
+            texts = [text for text in group if isinstance(text, str) and text] if isinstance(group, list) else []
+            yield texts or ["()"]

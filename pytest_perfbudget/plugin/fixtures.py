@@ -1,0 +1,43 @@
+"""The fixtures: ``perf``, ``perf_pg``, ``perf_db``. None is autouse."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from pytest_perfbudget.postgres.server import Server
+    from pytest_perfbudget.session.perf import Perf
+    from pytest_perfbudget.session.place import Database
+
+
+@pytest.fixture(scope="session")
+def perf_pg(request: pytest.FixtureRequest) -> Server:
+    """The PostgreSQL server of this run: ``.version``, ``.major``, ``.kind``, ``.dsn(database)``."""
+    from pytest_perfbudget.plugin.state import State, usage
+
+    place = State.of(request.config).place
+    usage(place.open)
+    return place.server
+
+
+@pytest.fixture
+def perf_db(request: pytest.FixtureRequest, perf_pg: Server) -> Database:
+    """A seeded database of this test's own: ``.dsn``, ``.name``. What the test writes nobody else sees."""
+    from pytest_perfbudget.plugin.lifecycle import as_failure
+    from pytest_perfbudget.plugin.state import State
+
+    with as_failure():
+        return State.of(request.config).place.fresh(request.node.nodeid)
+
+
+@pytest.fixture
+def perf(perf_db: Database, request: pytest.FixtureRequest) -> Iterator[Perf]:
+    """``perf.run(sql, params, case=…)`` measures one statement and returns its rows."""
+    from pytest_perfbudget.plugin.state import State
+    from pytest_perfbudget.session.perf import Perf
+
+    with Perf(perf_db, State.of(request.config).place.hub) as measured:
+        yield measured

@@ -1,0 +1,69 @@
+"""A marked test, phase by phase. Registered only in a run that has one."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_perfbudget.errors import PerfbudgetError
+from pytest_perfbudget.model import TestResult
+from pytest_perfbudget.plugin.marker import Marked
+from pytest_perfbudget.session.examine import Examiner
+from pytest_perfbudget.session.wire import encode
+
+if TYPE_CHECKING:
+    from pytest_perfbudget.plugin.state import State
+
+RESULT = pytest.StashKey[TestResult]()
+
+
+class Lifecycle:
+    """Sees every marked test from before its fixtures to its report."""
+
+    def __init__(self, state: State, marks: Mapping[pytest.Item, Marked]) -> None:
+        self._state, self._marks = state, marks
+        self._examiner = Examiner(state.place, state.promises, state.options, state.parts)
+        state.config.add_cleanup(self._examiner.close)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, Any, Any]:
+        if mark := self._marks.get(item):
+            with as_failure():
+                self._examiner.prepare(mark.test, mark.budget(self._state.promises))
+        return (yield)
+
+    @pytest.hookimpl(wrapper=True, trylast=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, Any, Any]:
+        mark = self._marks.get(item)
+        if mark is None:
+            return (yield)
+        with self._examiner.watching():
+            returned = yield
+        with as_failure():
+            result, text = self._examiner.examine(mark.at)
+        item.stash[RESULT] = result
+        item.user_properties.extend(self._examiner.properties(result))
+        if text:
+            pytest.fail(text, pytrace=False)
+        return returned
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(self, item: pytest.Item, call: Any) -> Generator[None, Any, Any]:
+        report = yield
+        if mark := self._marks.get(item):
+            result = item.stash.get(RESULT, None) if call.when == "call" else None
+            report.perfbudget = {"test": mark.test, "budget": mark.name, "result": encode(result) if result else None}
+        return report
+
+
+class as_failure:  # noqa: N801
+    """What a user can mend fails the test with its own words, without a traceback of ours."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        if isinstance(error, PerfbudgetError):
+            pytest.fail(f"perfbudget  {error}", pytrace=False)

@@ -1,0 +1,198 @@
+"""The only reader of configuration: command line, then ``PERFBUDGET_*``, then ``[tool.perfbudget]``, then defaults."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from pytest_perfbudget.errors import At, SettingsError
+from pytest_perfbudget.plugin import ci
+from pytest_perfbudget.plugin.options import OPTIONS
+from pytest_perfbudget.session.options import CATEGORIES, Options
+
+DEFAULTS: Mapping[str, Any] = {
+    "budgets": "budgets",
+    "seed": [],
+    "server": "auto",
+    "postgres": 18,
+    "profile": "deterministic",
+    "env": [],
+    "strict": False,
+    "report": [],
+}
+"""Every key of ``[tool.perfbudget]``."""
+
+_PROFILES = ("deterministic",)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A setting and where it was found, for errors: an option, a variable, or a file with the key."""
+
+    value: Any
+    where: str
+
+    def refuse(self, why: str, remedy: str) -> SettingsError:
+        return SettingsError(f"{self.where} = {self.value!r}: {why}", remedy=remedy)
+
+
+def read(options: Mapping[str, Any], environ: Mapping[str, str], file: Path, root: Path) -> Options:
+    """The options of this run, validated.
+
+    Raises:
+        SettingsError: a value cannot be used; the text names its source and the good values.
+    """
+    table = file_table(file)
+    found = {key: _find(key, options, environ, table, file) for key in DEFAULTS}
+    accept = _accept(options.get("perf_accept"))
+    result = Options(
+        root=root,
+        run_id=environ.get("PYTEST_XDIST_TESTRUNUID") or uuid.uuid4().hex,
+        worker=environ.get("PYTEST_XDIST_WORKER", "main"),
+        budgets=root / _text(found["budgets"]),
+        seed=tuple(_texts(found["seed"])),
+        server=_text(found["server"]),
+        postgres=_major(found["postgres"]),
+        profile=_choice(found["profile"], _PROFILES),
+        env=tuple(_texts(found["env"])),
+        strict=_flag(found["strict"]),
+        reports=tuple(_report(text, root) for text in _texts(found["report"])),
+        update=bool(options.get("perf_update")) or bool(accept),
+        accept=frozenset(accept),
+        dry_run=bool(options.get("perf_dry_run")),
+        reason=options.get("perf_reason") or "",
+        explain=bool(options.get("perf_explain")),
+        reseed=bool(options.get("perf_reseed")),
+        baseline_ref=options.get("perf_baseline") or "",
+        cache=environ.get("PERFBUDGET_CACHE") or None,
+        ci=ci.evidence(environ),
+    )
+    _combinations(result)
+    return result
+
+
+def file_table(file: Path) -> Mapping[str, Any]:
+    """``[tool.perfbudget]`` of a pyproject.toml; empty where there is none. Unknown keys are refused."""
+    try:
+        raw = file.read_bytes()
+    except OSError:
+        return {}
+    if b"tool.perfbudget" not in raw:
+        return {}
+    import tomllib
+
+    try:
+        table = tomllib.loads(raw.decode()).get("tool", {}).get("perfbudget", {})
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"is not TOML: {error}", at=At(str(file))) from None
+    for key in table:
+        if key not in DEFAULTS:
+            near = get_close_matches(key, DEFAULTS, n=1)
+            hint = f"did you mean {near[0]}? " if near else ""
+            words = f"{key} is not a key of [tool.perfbudget]"
+            raise SettingsError(words, at=At(str(file)), remedy=f"{hint}keys: {', '.join(sorted(DEFAULTS))}")
+    return dict(table)
+
+
+def _find(
+    key: str, options: Mapping[str, Any], environ: Mapping[str, str], table: Mapping[str, Any], file: Path
+) -> Found:
+    option = next((option for option in OPTIONS if option.key == key), None)
+    if option and options.get(option.dest) is not None:
+        return Found(options[option.dest], option.flag)
+    variable = f"PERFBUDGET_{key.upper()}"
+    if environ.get(variable):
+        return Found(environ[variable], variable)
+    if key in table:
+        return Found(table[key], f"{file}: [tool.perfbudget] {key}")
+    return Found(DEFAULTS[key], f"the default of {key}")
+
+
+def _text(found: Found) -> str:
+    if not isinstance(found.value, str) or not found.value:
+        raise found.refuse("is not a text", 'give one in quotes, such as "budgets"')
+    return found.value
+
+
+def _texts(found: Found) -> list[str]:
+    """A list of texts; one text alone is a list of one, a variable is split at the path separator."""
+    value = found.value
+    if isinstance(value, str):
+        value = [part for part in value.split(os.pathsep) if part] if found.where.startswith("PERFBUDGET_") else [value]
+    if not isinstance(value, list) or not all(isinstance(part, str) and part for part in value):
+        raise found.refuse("is not a list of texts", 'give a list, such as ["seed/schema.sql"]')
+    return value
+
+
+def _major(found: Found) -> int:
+    text = str(found.value)
+    if not text.isdigit() or not 14 <= int(text) <= 18:
+        raise found.refuse("is not a PostgreSQL major", "give 14, 15, 16, 17 or 18")
+    return int(text)
+
+
+def _flag(found: Found) -> bool:
+    words: Mapping[Any, bool] = {True: True, False: False, "1": True, "true": True, "0": False, "false": False}
+    if found.value not in words:
+        raise found.refuse("is not true or false", "give true or false")
+    return words[found.value]
+
+
+def _choice(found: Found, choices: tuple[str, ...]) -> str:
+    if found.value not in choices:
+        raise found.refuse("is not known", f"give {', '.join(choices)}")
+    return str(found.value)
+
+
+def _accept(text: str | None) -> list[str]:
+    named = [part.strip() for part in (text or "").split(",") if part.strip()]
+    for name in named:
+        if name not in CATEGORIES:
+            raise SettingsError(f"--perf-accept={name}: no such category", remedy=f"give {', '.join(CATEGORIES)}")
+    return named
+
+
+def _report(text: str, root: Path) -> tuple[str, Path]:
+    kind, colon, path = text.partition(":")
+    if not colon or not kind or not path:
+        raise SettingsError(f"--perf-report={text}: not KIND:PATH", remedy="such as --perf-report=json:perf.json")
+    return kind, root / path
+
+
+def _combinations(options: Options) -> None:
+    """What cannot be asked for together. Refusing an update under CI prints the evidence."""
+    checks: list[tuple[Callable[[], bool], str, str]] = [
+        (
+            lambda: options.update and options.ci is not None and not options.dry_run,
+            f"baselines are not updated in CI ({options.ci})",
+            "update them on your machine and commit them; PERFBUDGET_CI=0 says that this is not CI",
+        ),
+        (
+            lambda: "worse" in options.accept and not options.reason,
+            "--perf-accept=worse needs a reason",
+            'add --perf-reason "why it is meant": it is stored beside the baseline',
+        ),
+        (
+            lambda: options.dry_run and not options.update,
+            "--perf-dry-run shows what --perf-update would write",
+            "add --perf-update",
+        ),
+        (
+            lambda: options.update and bool(options.baseline_ref),
+            "--perf-baseline judges by another git ref, so nothing can be updated",
+            "leave out --perf-update or --perf-baseline",
+        ),
+        (
+            lambda: options.explain and options.update,
+            "--perf-explain judges nothing, so nothing can be updated",
+            "leave out --perf-update or --perf-explain",
+        ),
+    ]
+    for broken, what, remedy in checks:
+        if broken():
+            raise SettingsError(what, remedy=remedy)

@@ -1,0 +1,165 @@
+"""What the plugin knows of one pytest process, kept in ``config.stash``. Everything heavy is made on first use."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import pytest
+
+from pytest_perfbudget.errors import PerfbudgetError
+from pytest_perfbudget.plugin.options import OPTIONS
+
+if TYPE_CHECKING:
+    from pytest_perfbudget.model import RunResult
+    from pytest_perfbudget.plugin.controller import Controller
+    from pytest_perfbudget.session.options import Options
+    from pytest_perfbudget.session.parts import Parts
+    from pytest_perfbudget.session.place import Place
+    from pytest_perfbudget.session.promises import Promises
+
+
+T = TypeVar("T")
+
+
+class State:
+    """One per process: the only one, the xdist controller, or an xdist worker."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self.config = config
+        self.controller: Controller | None = None
+        self.result: RunResult | None = None
+
+    @staticmethod
+    def of(config: pytest.Config) -> State:
+        return config.stash.setdefault(STATE, State(config))
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """The command line as known so far: before ``pytest_configure`` only in part."""
+        return vars(self.config.option) | vars(self.config.known_args_namespace)
+
+    @property
+    def worker(self) -> bool:
+        return "PYTEST_XDIST_WORKER" in os.environ and hasattr(self.config, "workerinput")
+
+    @property
+    def distributes(self) -> bool:
+        """Whether this process hands its tests to xdist's workers."""
+        arguments = self.arguments
+        spread = arguments.get("numprocesses") or arguments.get("tx")
+        return bool(spread) and "PYTEST_XDIST_WORKER" not in os.environ
+
+    @cached_property
+    def options(self) -> Options:
+        from pytest_perfbudget.plugin import settings
+
+        root = self.config.rootpath
+        return usage(lambda: settings.read(self.arguments, os.environ, root / "pyproject.toml", root))
+
+    @cached_property
+    def promises(self) -> Promises:
+        from pytest_perfbudget.session.promises import Promises
+
+        codes = frozenset(rule.code for rule in self.parts.rules)
+        promises = usage(lambda: Promises.read(self.options, codes))
+        self.config.add_cleanup(promises.close)
+        return promises
+
+    @cached_property
+    def parts(self) -> Parts:
+        from pytest_perfbudget.plugin.parts import collect
+
+        return collect(self.config.hook)
+
+    @cached_property
+    def place(self) -> Place:
+        from pytest_perfbudget.plugin.signals import exit_on_sigterm
+        from pytest_perfbudget.session.place import Place
+
+        exit_on_sigterm(self.config)
+        place = Place(self.options, self.parts, self.progress)
+        self.config.add_cleanup(place.close)
+        return place
+
+    @property
+    def progress(self) -> Any:
+        from pytest_perfbudget.plugin.progress import Progress
+
+        return Progress(self.config)
+
+    @property
+    def configured(self) -> bool:
+        """Whether this project or this command line speaks of us at all."""
+        if any(self.arguments.get(option.dest) for option in OPTIONS):
+            return True
+        try:
+            return b"tool.perfbudget" in (self.config.rootpath / "pyproject.toml").read_bytes()
+        except OSError:
+            return False
+
+    def export_dsn(self) -> None:
+        """Give the DSN to the variables of ``env`` before conftests load, and start the server behind it."""
+        arguments = self.arguments
+        if not self.configured or arguments.get("help") or arguments.get("version"):
+            return
+        if not self.options.env:
+            return
+        for name in self.options.env:
+            os.environ[name] = self.place.dsn
+        if not self.distributes and not arguments.get("collectonly"):
+            usage(self.place.open)
+
+    def configure(self) -> None:
+        """The controller of an xdist run hears of marked tests only from the reports of its workers."""
+        if self.distributes and self.configured:
+            self.control()
+
+    def check_early(self) -> None:
+        """Refuse what cannot be used before any test runs, and before xdist starts workers that would each say it."""
+        if self.configured:
+            self.options  # noqa: B018
+        if self.distributes and self.configured and self.options.budgets.exists():
+            self.promises  # noqa: B018
+
+    def collected(self, items: Sequence[pytest.Item]) -> None:
+        """Begin to look at tests, if any of them is marked."""
+        from pytest_perfbudget.plugin.marker import marked
+
+        found = {item: mark for item in items if (mark := marked(item))}
+        if not found or self.config.option.collectonly:
+            return
+        from pytest_perfbudget.plugin.lifecycle import Lifecycle
+
+        self.promises  # noqa: B018
+        self.config.pluginmanager.register(Lifecycle(self, found), "pytest_perfbudget.lifecycle")
+        if "PYTEST_XDIST_WORKER" not in os.environ:
+            self.control()
+
+    def control(self) -> None:
+        if self.controller is None:
+            from pytest_perfbudget.plugin.controller import Controller
+
+            self.controller = Controller(self)
+            self.config.pluginmanager.register(self.controller, "pytest_perfbudget.controller")
+
+    def finish(self, session: pytest.Session) -> None:
+        if self.controller:
+            self.result = self.controller.finish(session)
+
+    def summarise(self, terminal: Any) -> None:
+        if self.controller and self.result:
+            self.controller.summarise(self.result, terminal)
+
+
+STATE = pytest.StashKey[State]()
+
+
+def usage(make: Callable[[], T]) -> T:
+    """Call it; what a user can mend becomes pytest's own usage error: exit code 4, no traceback."""
+    try:
+        return make()
+    except PerfbudgetError as error:
+        raise pytest.UsageError(str(error)) from None

@@ -1,0 +1,45 @@
+"""What a database holds: names of tables, their size, definitions of indexes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import psycopg
+
+_USER = "n.nspname not in ('pg_catalog', 'information_schema') and n.nspname !~ '^pg_(toast|temp)'"
+_TABLES = f"""
+select n.nspname, c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace
+where c.relkind in ('r', 'p', 'v', 'm', 'f') and {_USER}"""
+_PAGES = f"""
+select n.nspname, c.relname, pg_table_is_visible(c.oid), (
+    select coalesce(sum(pg_relation_size(t.relid)), 0)
+    from (select c.oid as relid where c.relkind <> 'p' union all
+          select relid from pg_partition_tree(c.oid) where isleaf and c.relkind = 'p') t
+) / current_setting('block_size')::bigint
+from pg_class c join pg_namespace n on n.oid = c.relnamespace
+where c.relkind in ('r', 'p', 'm') and {_USER}"""
+_INDEXES = f"""
+select n.nspname, c.relname, pg_table_is_visible(c.oid), pg_get_indexdef(c.oid)
+from pg_class c join pg_namespace n on n.oid = c.relnamespace
+where c.relkind in ('i', 'I') and {_USER} order by 1, 2"""
+
+
+def tables(connection: psycopg.Connection) -> frozenset[str]:
+    """Plain and schema-qualified names of all tables, partitions, views and foreign tables."""
+    rows = connection.execute(_TABLES).fetchall()
+    return frozenset(name for schema, table in rows for name in (table, f"{schema}.{table}"))
+
+
+def pages(connection: psycopg.Connection) -> dict[str, int]:
+    """Blocks of each table's main file; a partitioned table has those of its partitions. A plain name is that of
+    the table the search path finds; the qualified name is there for each."""
+    rows = connection.execute(_PAGES).fetchall()
+    found = {f"{schema}.{table}": int(blocks) for schema, table, _, blocks in rows}
+    return found | {table: int(blocks) for _, table, visible, blocks in rows if visible}
+
+
+def indexes(connection: psycopg.Connection) -> dict[str, str]:
+    """Name → definition of each index; the name is qualified where the search path does not find it."""
+    rows = connection.execute(_INDEXES).fetchall()
+    return {name if visible else f"{schema}.{name}": definition for schema, name, visible, definition in rows}

@@ -1,0 +1,113 @@
+"""A server that is there already: used, never changed outside the databases the plugin made and marked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from pytest_perfbudget.errors import ServerError
+from pytest_perfbudget.postgres import conninfo
+from pytest_perfbudget.postgres.markers import database_name, drop_leftovers, run_key
+from pytest_perfbudget.postgres.profile import QUIET, Level, Profile
+from pytest_perfbudget.postgres.server import Refusal, Request
+
+if TYPE_CHECKING:
+    import psycopg
+
+_OLDEST = 14
+_RIGHTS = "select rolsuper, rolcreatedb or rolsuper from pg_roles where rolname = current_user"
+_SETTINGS = "select name, setting from pg_settings where name = any(%s)"
+
+
+def is_dsn(text: str) -> bool:
+    """Whether ``--perf-server`` names a server rather than a kind."""
+    return text.startswith(("postgresql://", "postgres://")) or "=" in text
+
+
+def planned_dsn(dsn: str, run: str, worker: str = "main") -> str:
+    """The URL of the worker's database on that server."""
+    return conninfo.url(conninfo.parse(dsn), database_name(run, worker))
+
+
+class Dsn:
+    """``--perf-server=postgresql://…``."""
+
+    name = "dsn"
+
+    def offer(self, request: Request) -> DsnServer | Refusal:
+        """A connection to it; leftovers of dead runs are dropped.
+
+        Raises:
+            ServerError: it refuses, is too old, or does not let us create databases.
+        """
+        if not is_dsn(request.server):
+            return Refusal("no DSN was given", "--perf-server=postgresql://user@host/database")
+        params = conninfo.parse(request.server)
+        admin = conninfo.connect(request.server)
+        try:
+            return _enter(request, params, admin)
+        except BaseException:
+            admin.close()
+            raise
+
+
+@dataclass
+class DsnServer:
+    """``admin`` holds the lock that says this run lives; were it lost, the run's databases could be dropped."""
+
+    run: str
+    version: str
+    major: int
+    locale: str
+    profile: Profile = field(repr=False)
+    notes: tuple[str, ...]
+    superuser: bool
+    params: dict[str, str] = field(repr=False)
+    admin: psycopg.Connection = field(repr=False)
+    kind: str = "dsn"
+    throwaway: bool = False
+
+    def dsn(self, database: str) -> str:
+        return conninfo.url(self.params, database)
+
+    def connect(self, database: str | None = None) -> psycopg.Connection:
+        name = database or self.params.get("dbname") or self.admin.info.dbname
+        return conninfo.connect(self.dsn(name), options=QUIET if self.superuser else "")
+
+    def close(self) -> None:
+        self.admin.close()
+
+
+def _enter(request: Request, params: dict[str, str], admin: psycopg.Connection) -> DsnServer | Refusal:
+    number = admin.info.server_version
+    major = number // 10000
+    if major < _OLDEST:
+        raise ServerError(f"PostgreSQL {major} is too old", remedy=f"use {_OLDEST} or later")
+    if request.major not in (None, major):
+        return Refusal(f"the server is PostgreSQL {major}, not {request.major}", f"--perf-postgres={major}")
+    superuser, can_create = admin.execute(_RIGHTS).fetchone() or (False, False)
+    if not can_create:
+        user = admin.info.user
+        raise ServerError(
+            f"{user} may not create databases at {conninfo.redact(request.server, params)}",
+            remedy=f'ALTER ROLE "{user}" CREATEDB;',
+        )
+    admin.execute("set idle_session_timeout = 0; set statement_timeout = 0; set lock_timeout = 0")
+    admin.execute("select pg_advisory_lock_shared(%s)", [run_key(request.run)])
+    drop_leftovers(admin)
+    version = admin.info.parameter_status("server_version") or str(number)
+    return DsnServer(
+        request.run, version, major, request.locale, request.profile, _differences(admin, request.profile, major),
+        superuser, params, admin,
+    )  # fmt: skip
+
+
+def _differences(admin: psycopg.Connection, profile: Profile, major: int) -> tuple[str, ...]:
+    """The settings of the profile that only whoever starts the server can set, and that are set otherwise."""
+    wanted = {s.name: s for s in profile.of(major, Level.SERVER)}
+    found: dict[str, str] = dict(admin.execute(_SETTINGS, [list(wanted)]).fetchall())
+    return tuple(
+        f"{name} is {found[name]}, not {setting.value}: {setting.why}"
+        for name, setting in wanted.items()
+        if found.get(name) != setting.value
+    )

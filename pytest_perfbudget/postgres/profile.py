@@ -1,0 +1,100 @@
+"""What makes planning and counting repeatable, as data: each setting with its reason and its level."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Level(StrEnum):
+    """Who can set it: anyone for a database he owns, or only whoever starts the server."""
+
+    DATABASE = "database"
+    SERVER = "server"
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting of a profile; ``since`` is the first major that knows it."""
+
+    name: str
+    value: str
+    why: str
+    level: Level = Level.DATABASE
+    since: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """A named list of settings."""
+
+    name: str
+    settings: tuple[Setting, ...]
+
+    def of(self, major: int, level: Level | None = None) -> tuple[Setting, ...]:
+        """The settings ``major`` knows, of one level or of both."""
+        return tuple(s for s in self.settings if s.since <= major and level in (None, s.level))
+
+    def digest(self, major: int) -> str:
+        """Twelve hexadecimal digits over the names and values ``major`` knows."""
+        text = "\n".join(f"{s.name}={s.value}" for s in self.of(major))
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+DETERMINISTIC = Profile(
+    "deterministic",
+    (
+        Setting("autovacuum", "off", "statistics change only when the seed is prepared", Level.SERVER),
+        Setting("fsync", "off", "a test database need not survive a power cut; nearly all of the speed", Level.SERVER),
+        Setting("full_page_writes", "off", "WAL does not depend on when the last checkpoint was", Level.SERVER),
+        Setting("jit", "off", "compilation depends on the build, not on the query"),
+        Setting("synchronous_commit", "on", "off makes VACUUM race: an Index Only Scan becomes a Bitmap Scan"),
+        Setting("max_parallel_workers_per_gather", "0", "whether workers were free must not change a plan's work"),
+        Setting("max_parallel_maintenance_workers", "0", "an index is laid out the same each time it is built"),
+        Setting("synchronize_seqscans", "off", "a scan starts at block 0, wherever the one before it stopped"),
+        Setting("effective_io_concurrency", "0", "no block is read ahead and then not needed"),
+        Setting("io_combine_limit", "1", "as many blocks are read cold as warm", since=17),
+    ),
+)
+"""The default: plans and work are the same from run to run."""
+
+THROWAWAY = (
+    Setting("shared_buffers", "128MB", "PostgreSQL's default, whatever initdb found free", Level.SERVER),
+    Setting("max_connections", "100", "PostgreSQL's default, whatever initdb found free", Level.SERVER),
+    Setting("restart_after_crash", "off", "counters are reset by a crash; a crashed server is replaced", Level.SERVER),
+    Setting("dynamic_shared_memory_type", "mmap", "a killed server leaves nothing in /dev/shm", Level.SERVER),
+    Setting("checkpoint_timeout", "1d", "no checkpoint by the clock in the middle of a test", Level.SERVER),
+    Setting("io_method", "sync", "without read-ahead the I/O workers are three idle processes", Level.SERVER, 18),
+    Setting("TimeZone", "UTC", "dates do not depend on the machine", Level.SERVER),
+    Setting("log_timezone", "UTC", "dates do not depend on the machine", Level.SERVER),
+    Setting("log_destination", "stderr", "the log is a file of the run", Level.SERVER),
+    Setting("logging_collector", "off", "the log is a file of the run", Level.SERVER),
+    Setting("log_checkpoints", "off", "every clone makes two", Level.SERVER),
+    Setting("unix_socket_permissions", "0700", "authentication is trust: only the owner connects", Level.SERVER),
+)
+"""What a server of our own is started with besides the profile; none of it changes a plan."""
+
+CAPTURE = {
+    "session_preload_libraries": "auto_explain",
+    "auto_explain.log_level": "info",
+    "auto_explain.log_format": "json",
+    "auto_explain.log_analyze": "on",
+    "auto_explain.log_buffers": "on",
+    "auto_explain.log_wal": "on",
+    "auto_explain.log_timing": "off",
+    "auto_explain.log_nested_statements": "on",
+    "auto_explain.log_settings": "on",
+    "auto_explain.log_verbose": "off",
+    "auto_explain.log_min_duration": "0",
+}
+"""auto_explain on a clone: INFO reaches the client whatever ``client_min_messages`` is, and not the server's log."""
+
+QUIET = "-c auto_explain.log_min_duration=-1"
+"""The ``options`` of a connection of ours to a database that carries CAPTURE."""
+
+
+def command_line(profile: Profile, major: int) -> list[str]:
+    """The ``-c name=value`` arguments that start a server of our own."""
+    settings = [*(s for s in THROWAWAY if s.since <= major), *profile.of(major)]
+    return [argument for s in settings for argument in ("-c", f"{s.name}={s.value}")]

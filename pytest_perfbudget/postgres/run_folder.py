@@ -1,0 +1,120 @@
+"""The folder of one run: socket, lifeline, log. Its place follows from the run's id alone, so that the address of
+the server is known, and can be exported, before the server is started."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import shutil
+import stat
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from pytest_perfbudget.errors import ServerError
+from pytest_perfbudget.postgres import locks
+from pytest_perfbudget.postgres.unprivileged import ServerUser
+
+_PREFIX = "perfbudget-"
+_SOCKET_PATH = 103 if sys.platform == "darwin" else 107  # bytes in sockaddr_un.sun_path, without its end
+_PORT = 5432
+_ABANDONED = 60.0  # seconds
+
+
+@dataclass(frozen=True, slots=True)
+class RunFolder:
+    """``port`` names the socket file; with ``tcp`` the server listens on it at 127.0.0.1 instead."""
+
+    path: Path
+    port: int = _PORT
+    tcp: bool = False
+
+    @property
+    def params(self) -> dict[str, str]:
+        """How to connect. The port is always said, or an inherited PGPORT would decide."""
+        host = "127.0.0.1" if self.tcp else str(self.path)
+        return {"user": "postgres", "host": host, "port": str(self.port)}
+
+    @property
+    def listen(self) -> list[str]:
+        """The server's arguments for this address."""
+        address, sockets = ("127.0.0.1", "") if self.tcp else ("", str(self.path).replace('"', '""'))
+        quoted = f'"{sockets}"' if sockets else ""
+        return ["-c", f"listen_addresses={address}", "-c", f"unix_socket_directories={quoted}", "-p", str(self.port)]
+
+    @property
+    def lock(self) -> Path:
+        """Held by whoever attaches to the server or starts it."""
+        return self.path / "lock"
+
+    @property
+    def alive(self) -> Path:
+        """Held by the supervisor and the server's processes themselves."""
+        return self.path / "alive"
+
+    @property
+    def users(self) -> Path:
+        """Shared by all processes of the run that use the server."""
+        return self.path / "users"
+
+    @property
+    def lifeline(self) -> Path:
+        """The FIFO whose writers are the processes of the run, and whose reader is the supervisor."""
+        return self.path / "lifeline"
+
+    @property
+    def log(self) -> Path:
+        return self.path / "server.log"
+
+
+def plan(run: str, user: ServerUser) -> RunFolder:
+    """Where the run's folder will be: in the temporary folder or /tmp, where the socket's path is short enough."""
+    name = _PREFIX + "".join(c if c.isalnum() and c.isascii() else "_" for c in run)[:12]
+    places = [Path(tempfile.gettempdir()), Path("/tmp")]  # noqa: S108  the folder's owner is checked
+    usable = [place for place in places if os.access(place, os.W_OK | os.X_OK) and user.reaches(place)]
+    for place in usable:
+        if len(os.fsencode(place / name / f".s.PGSQL.{_PORT}")) <= _SOCKET_PATH:
+            return RunFolder(place / name)
+    if not usable:
+        raise ServerError(f"no temporary folder can be used by {user.name}", remedy="set TMPDIR to one that can")
+    port = 21000 + int(hashlib.sha256(run.encode()).hexdigest(), 16) % 10000
+    return RunFolder(usable[0] / name, port, tcp=True)
+
+
+def make(folder: RunFolder, user: ServerUser) -> None:
+    """Make the folder, for ourselves and the server's user alone.
+
+    Raises:
+        ServerError: a folder of this name belongs to somebody else.
+    """
+    with contextlib.suppress(FileExistsError):
+        folder.path.mkdir(mode=0o700)
+        user.own(folder.path)
+    with contextlib.suppress(FileNotFoundError):
+        found = folder.path.lstat()
+        if not stat.S_ISDIR(found.st_mode) or found.st_uid not in (os.getuid(), user.uid):
+            raise ServerError(f"{folder.path} belongs to somebody else", remedy="set TMPDIR to a folder of your own")
+
+
+def sweep(beside: RunFolder, user: ServerUser) -> None:
+    """Remove what killed supervisors left: folders of ours that neither a server nor a starter holds."""
+    for path in beside.path.parent.glob(f"{_PREFIX}*"):
+        with contextlib.suppress(OSError):
+            folder, found = RunFolder(path), path.lstat()
+            if path == beside.path or not stat.S_ISDIR(found.st_mode) or found.st_uid != user.uid:
+                continue
+            if not folder.alive.exists() and time.time() - found.st_mtime < _ABANDONED:
+                continue  # a run that is just beginning
+            _remove_if_free(folder)
+
+
+def _remove_if_free(folder: RunFolder) -> None:
+    held = [locks.try_lock(path) for path in (folder.lock, folder.alive) if path.exists()]
+    if None not in held:
+        shutil.rmtree(folder.path, ignore_errors=True)
+    for fd in held:
+        if fd is not None:
+            os.close(fd)

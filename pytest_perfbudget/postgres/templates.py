@@ -1,0 +1,199 @@
+"""Templates: a seed's database, built once, sealed, and cloned by every run that has the same seed."""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pytest_perfbudget.postgres import markers
+from pytest_perfbudget.postgres.locales import locale_clause
+from pytest_perfbudget.postgres.markers import BUILDING, PREFIX, TEMPLATE, Marker, drop, key, ours, quoted
+from pytest_perfbudget.postgres.prepare import prepare
+from pytest_perfbudget.postgres.profile import Level
+from pytest_perfbudget.postgres.sequences import sequence_state
+from pytest_perfbudget.postgres.server import Progress, Server, silent
+
+if TYPE_CHECKING:
+    import psycopg
+
+    from pytest_perfbudget.postgres.seed import Seed
+
+_FORMAT = 1
+"""Of templates: raised whenever building or preparing changes, so that none made before is used."""
+
+_KEPT = 10
+_STRATEGY_SINCE = 15
+_CLONE_SINCE = 18
+_END_SESSIONS = "select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = %s"
+_SETTINGS = """
+select r.rolname, cfg from pg_db_role_setting s
+join pg_database d on d.oid = s.setdatabase left join pg_roles r on r.oid = s.setrole, unnest(s.setconfig) cfg
+where d.datname = %s order by 1 nulls first, 2"""
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A sealed database. ``sequences`` is the state clones begin with; ``settings`` are (role, name=value) that
+    the seed gave it by ALTER DATABASE or ALTER ROLE … IN DATABASE, which CREATE DATABASE does not copy."""
+
+    name: str
+    hash: str
+    notes: tuple[str, ...]
+    sequences: str
+    settings: tuple[tuple[str | None, str], ...]
+    built: bool = False
+
+
+def forget(server: Server, seed: Seed) -> None:
+    """Drop the template of ``seed``, so that ``ensure`` builds it anew; one that another run uses stays."""
+    name = _name(seed.hashes(base(server))[-1])
+    if key(name) not in markers.held_keys(server.admin):
+        drop(server.admin, name)
+
+
+def base(server: Server) -> str:
+    """Everything besides the seed that makes a template what it is."""
+    digest = server.profile.digest(server.major)
+    return f"format {_FORMAT}, PostgreSQL {server.major}, {server.profile.name} {digest}, locale {server.locale}"
+
+
+def ensure(server: Server, seed: Seed, progress: Progress = silent) -> Template:
+    """The template of ``seed``: the one that is there, else built, from the longest part of it that is there.
+
+    Workers of one run wait for the one that builds; runs of their own never wait for each other.
+
+    Raises:
+        SeedError: a step fails; nothing of it is left behind.
+    """
+    hashes, admin = seed.hashes(base(server)), server.admin
+    admin.execute("select pg_advisory_lock_shared(%s)", [key(_name(hashes[-1]))])
+    admin.execute("select pg_advisory_lock(%s)", [key(f"build {server.run} {hashes[-1]}")])
+    try:
+        built = _name(hashes[-1]) not in _sealed(admin)
+        if built:
+            _build(server, seed, hashes, progress)
+            _forget_oldest(server, keep=_name(hashes[-1]))
+    finally:
+        if not admin.closed:
+            admin.execute("select pg_advisory_unlock(%s)", [key(f"build {server.run} {hashes[-1]}")])
+    marker = _sealed(admin)[_name(hashes[-1])]
+    if not built:
+        _touch(admin, _name(hashes[-1]), marker)
+    settings = admin.execute(_SETTINGS, [_name(hashes[-1])]).fetchall()
+    return Template(_name(hashes[-1]), hashes[-1], marker.notes, marker.state, tuple(settings), built)
+
+
+def _name(digest: str) -> str:
+    return f"{PREFIX}t_{digest[:12]}"
+
+
+def _sealed(admin: psycopg.Connection) -> dict[str, Marker]:
+    return {d.name: d.marker for d in ours(admin) if d.marker.kind == TEMPLATE}
+
+
+def _build(server: Server, seed: Seed, hashes: tuple[str, ...], progress: Progress) -> None:
+    """In a database of another name, which gets its own when it is complete."""
+    admin, there = server.admin, _sealed(server.admin)
+    done = max((i for i, digest in enumerate(hashes) if i and _name(digest) in there), default=0)
+    origin = _name(hashes[done]) if done else None
+    building = f"{PREFIX}b_{hashes[-1][:12]}_{secrets.token_hex(4)}"
+    try:
+        _begin(server, building, origin)
+        notes = _fill(server, seed, done, building, progress)
+        _seal(server, building, hashes[-1], notes)
+    except BaseException:
+        if not admin.closed:
+            drop(admin, building)
+        raise
+
+
+def _begin(server: Server, building: str, origin: str | None) -> None:
+    source = quoted(origin) if origin else f"template0 {locale_clause(server)}"
+    create(server, building, source, Marker(BUILDING, server.run))
+    if not server.throwaway:
+        settings = server.profile.of(server.major, Level.DATABASE)
+        server.admin.execute(
+            ";".join(f"ALTER DATABASE {quoted(building)} SET {s.name} = '{s.value}'" for s in settings)
+        )
+
+
+def _fill(server: Server, seed: Seed, done: int, building: str, progress: Progress) -> tuple[str, ...]:
+    """Run and prepare step by step: what the pages look like must not depend on where the building began."""
+    notes: tuple[str, ...] = ()
+    steps = seed.steps[done:]
+    for number, step in enumerate(steps, done + 1):
+        with progress(f"seeding {number} of {len(seed.steps)}: {step.name}"), server.connect(building) as connection:
+            step.run(connection, server.dsn(building))
+        with progress(f"analysing after {step.name}"), server.connect(building) as connection:
+            notes = prepare(connection)
+    if not seed.steps:
+        with server.connect(building) as connection:
+            notes = prepare(connection)
+    return notes
+
+
+def _seal(server: Server, building: str, digest: str, notes: tuple[str, ...]) -> None:
+    """The rename decides between two builders: the second drops its own."""
+    import psycopg
+
+    admin, name = server.admin, _name(digest)
+    with server.connect(building) as connection:
+        state = sequence_state(connection)
+    admin.execute(f"ALTER DATABASE {quoted(building)} ALLOW_CONNECTIONS false")
+    admin.execute(_END_SESSIONS, [building])
+    for setting in () if server.throwaway else server.profile.of(server.major, Level.DATABASE):
+        admin.execute(f"ALTER DATABASE {quoted(building)} RESET {setting.name}")
+    marker = Marker(TEMPLATE, server.run, digest, state=state, notes=notes)
+    try:
+        with admin.transaction():
+            admin.execute(f"ALTER DATABASE {quoted(building)} RENAME TO {quoted(name)}")
+            admin.execute(f"ALTER DATABASE {quoted(name)} IS_TEMPLATE true")
+            admin.execute(marker.comment(name))
+    except (psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation):
+        drop(admin, building)
+
+
+def _touch(admin: psycopg.Connection, name: str, marker: Marker) -> None:
+    """Say that the template was used; if another worker says it at the same moment, once is enough."""
+    import psycopg
+
+    with contextlib.suppress(psycopg.errors.InternalError_, psycopg.errors.UniqueViolation):
+        admin.execute(marker.comment(name))
+
+
+def _forget_oldest(server: Server, keep: str) -> None:
+    """Keep ten templates; those in use by anybody are never dropped."""
+    admin = server.admin
+    held = markers.held_keys(admin)
+    sealed = sorted(_sealed(admin).items(), key=lambda item: item[1].used)
+    unused = [name for name, _ in sealed if name != keep and key(name) not in held]
+    for name in unused[: max(0, len(sealed) - _KEPT)]:
+        drop(admin, name)
+
+
+def create(server: Server, name: str, source: str, marker: Marker) -> None:
+    """CREATE DATABASE by copying files, and its marker, sent together: were we killed now, both would be done.
+
+    18 can have the kernel copy, or on some file systems share, the blocks; where it cannot, the server copies.
+    """
+    import psycopg
+
+    strategy = " STRATEGY FILE_COPY" if server.major >= _STRATEGY_SINCE else ""
+    commands = [f"CREATE DATABASE {quoted(name)} TEMPLATE {source}{strategy}", marker.comment(name)]
+    if server.major < _CLONE_SINCE:
+        return _in_one_turn(server.admin, commands)
+    try:
+        _in_one_turn(server.admin, ["SET file_copy_method = clone", *commands])
+    except (psycopg.errors.InternalError_, psycopg.errors.FeatureNotSupported, psycopg.errors.InvalidParameterValue):
+        _in_one_turn(server.admin, ["SET file_copy_method = copy", *commands])
+    return None
+
+
+def _in_one_turn(admin: psycopg.Connection, commands: list[str]) -> None:
+    """Each in a transaction of its own, in one round trip."""
+    with admin.pipeline() as pipeline:
+        for command in commands:
+            admin.execute(command)
+            pipeline.sync()

@@ -1,0 +1,140 @@
+"""The JSON report, format 1: for scripts and for the next tool. ``schema.json`` beside this file is its contract."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from pytest_perfbudget.errors import At
+from pytest_perfbudget.model import (
+    WORK_METRICS,
+    Environment,
+    Finding,
+    Latency,
+    PlanEvidence,
+    Problem,
+    QueryEvidence,
+    RunResult,
+    Site,
+    TestResult,
+    Work,
+)
+
+FORMAT = 1
+SCHEMA = Path(__file__).with_name("schema.json")
+"""JSON Schema 2020-12 of the document."""
+
+
+class JsonReporter:
+    """``--perf-report=json:PATH``."""
+
+    kind = "json"
+
+    def write(self, result: RunResult, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        text = json.dumps(document(result), indent=2, ensure_ascii=False, allow_nan=False)
+        path.write_bytes(text.encode() + b"\n")
+
+
+def document(result: RunResult) -> dict[str, Any]:
+    """The report as plain dicts and lists."""
+    return {
+        "format": FORMAT,
+        "run": _run(result),
+        "tests": [_test(test) for test in result.tests],
+        "problems": [_problem(problem) for problem in result.problems],
+    }
+
+
+def _run(result: RunResult) -> dict[str, Any]:
+    environment = result.environment
+    return {
+        "id": result.id,
+        "started": result.started,
+        "duration_s": round(result.duration, 3),
+        "complete": result.complete,
+        "postgres": _postgres(environment) if environment else None,
+        "environment": asdict(environment) if environment else None,
+        "git": {key: result.git.get(key) for key in ("commit", "branch", "dirty")} if result.git else None,
+    }
+
+
+def _postgres(environment: Environment) -> dict[str, Any]:
+    return {name: getattr(environment, name) for name in ("version", "major", "server", "profile")}
+
+
+def _test(test: TestResult) -> dict[str, Any]:
+    return {
+        "nodeid": test.nodeid,
+        "budget": test.budget,
+        "outcome": test.outcome,
+        "verdict": test.verdict.value,
+        "findings": [_finding(finding) for finding in test.findings],
+        "queries": [_query(query) for query in test.evidence.queries] if test.evidence else [],
+    }
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    return {
+        "code": finding.code,
+        "verdict": finding.verdict.value,
+        "metric": finding.metric,
+        "measured": finding.measured,
+        "allowed": finding.allowed,
+        "baseline": finding.baseline,
+        "unit": finding.unit,
+        "message": finding.message,
+        "query": finding.query,
+        "site": _place(finding.site),
+        "budget_at": _place(finding.budget_at),
+        "fix": finding.fix,
+    }
+
+
+def _query(query: QueryEvidence) -> dict[str, Any]:
+    return {
+        "id": query.id,
+        "sql": query.sql,
+        "case": query.case,
+        "calls": query.calls,
+        "sites": [_place(site) for site in query.sites],
+        "plans": [_plan(plan) for plan in query.plans],
+        "work": _work(query.work, query.cost),
+        "latency": _latency(query.latency) if query.latency else None,
+    }
+
+
+def _plan(plan: PlanEvidence) -> dict[str, Any]:
+    return {
+        "fingerprint": plan.fingerprint,
+        "calls": plan.calls,
+        "tree": list(plan.tree),
+        "source": plan.source,
+        "statistics": plan.statistics,
+    }
+
+
+def _work(work: Work | None, cost: float) -> dict[str, Any]:
+    """The counters, null where nothing was counted, and the planner's estimate, which is always there."""
+    counters = {name: getattr(work, name) if work else None for name in WORK_METRICS}
+    return {**counters, "cost": cost, "inexact": sorted(work.inexact) if work else []}
+
+
+def _latency(latency: Latency) -> dict[str, Any]:
+    quantiles = {f"{name}_ms": _ms(getattr(latency, name)) for name in ("p50", "p95", "p99", "mean")}
+    interval = [_ms(bound) for bound in latency.interval] if latency.interval else None
+    return {"n": latency.n, **quantiles, "ci_ms": interval}
+
+
+def _ms(seconds: float) -> float:
+    return round(seconds * 1000, 3)
+
+
+def _problem(problem: Problem) -> dict[str, Any]:
+    return {"code": problem.code, "message": problem.message, "site": _place(problem.site)}
+
+
+def _place(place: Site | At | None) -> dict[str, Any] | None:
+    return {"file": place.file, "line": place.line} if place else None

@@ -1,0 +1,40 @@
+"""PB302 hash-spill
+
+What it finds
+    The Hash of a hash join, or a hashed Aggregate, that did not fit into work_mem × hash_mem_multiplier and was split
+    into batches on disk.
+
+Why it matters
+    All rows but those of the first batch are written to temporary files and read again, on both sides of the join.
+
+Example
+    SELECT count(*) FROM orders o JOIN items i ON i.order_id = o.id
+        Hash        16 batches
+
+Use instead
+    A condition that makes the hashed side smaller, an index that allows another join, or a larger work_mem for this
+    statement.
+
+Options
+    batches    the most that are accepted (1); an Aggregate that used the disk is always found
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pytest_perfbudget.plans.facts import hash_spilled
+from pytest_perfbudget.plans.node import Plan
+from pytest_perfbudget.rules.base import Hit, Rule, Thresholds
+from pytest_perfbudget.units import format_count
+
+
+def _check(plan: Plan, thresholds: Thresholds) -> Iterator[Hit]:
+    for node in plan.root.walk():
+        batches = max(node.number("Hash Batches"), node.number("HashAgg Batches"))
+        if hash_spilled(node) and (batches > thresholds["batches"] or node.type == "Aggregate"):
+            subject = f", Group Key: {', '.join(node.texts('Group Key'))}" if node.type == "Aggregate" else ""
+            yield Hit(RULE.code, RULE.name, None, f"hashed in {format_count(batches)} batches{subject}", node)
+
+
+RULE = Rule("PB302", "hash-spill", frozenset({"analyze"}), _check, __doc__, {"batches": 1})

@@ -1,0 +1,130 @@
+"""One marked test, in the process that runs it: watch its statements, complete the evidence, judge, explain."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import date
+from difflib import get_close_matches
+
+from pytest_perfbudget.advice.explain import explain
+from pytest_perfbudget.budgets.budget import Budget
+from pytest_perfbudget.errors import At, BudgetError
+from pytest_perfbudget.model import Finding, Statement, TestEvidence, TestResult, Verdict
+from pytest_perfbudget.report.failure import failure
+from pytest_perfbudget.report.junit import properties
+from pytest_perfbudget.session.options import Options
+from pytest_perfbudget.session.parts import Parts
+from pytest_perfbudget.session.place import Place
+from pytest_perfbudget.session.promises import Promises
+from pytest_perfbudget.session.recount import recount
+from pytest_perfbudget.session.timing import time_queries
+from pytest_perfbudget.verdict.gather import gather
+from pytest_perfbudget.verdict.judge import Bench, judge
+from pytest_perfbudget.verdict.judgement import Judgement, fails
+
+
+class Examiner:
+    """Holds the test under examination between ``prepare`` and ``examine``."""
+
+    def __init__(self, place: Place, promises: Promises, options: Options, parts: Parts) -> None:
+        self._place, self._promises, self._options, self._parts = place, promises, options, parts
+        self._test = ""
+        self._budget: Budget | None = None
+        self._statements: tuple[Statement, ...] = ()
+        self._installed = False
+
+    def prepare(self, test: str, budget: Budget) -> None:
+        """A clean database, and the drivers watched, before the fixtures of the test connect.
+
+        Raises:
+            BudgetError: the budget speaks of a table the database does not have.
+            ServerError, SeedError: there is no database.
+        """
+        self._test, self._budget = test, budget
+        self._place.fresh(test)
+        if not self._installed:
+            for driver in self._parts.drivers:
+                driver.install(self._place.hub)
+            self._installed = True
+        self._check_tables(budget)
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Record the statements sent meanwhile."""
+        hub = self._place.hub
+        hub.start()
+        try:
+            yield
+        finally:
+            self._statements = hub.stop()
+
+    def examine(self, at: At) -> tuple[TestResult, str]:
+        """The result of the test that was watched, and the text it fails with (empty if it passes)."""
+        assert self._budget is not None
+        with self._place.hub.mute():
+            evidence, judgement = self._judge(self._budget)
+            findings = self._explained(judgement, evidence)
+        failing = [f for f in findings if fails(f, ci=self._options.ci is not None, strict=self._options.strict)]
+        failing = [f for f in failing if not self._recorded(f)]
+        judged = not self._options.explain
+        outcome = "failed" if failing and judged else "passed"
+        verdict = Judgement(findings, judgement.pairs).verdict
+        result = TestResult(self._test, self._budget.name, outcome, verdict, findings, evidence, judgement.pairs)
+        text = failure(result, str(at), root=self._options.root) if failing and judged else ""
+        return result, text
+
+    def properties(self, result: TestResult) -> list[tuple[str, object]]:
+        """What JUnit shows of a result."""
+        return properties(result)
+
+    def close(self) -> None:
+        for driver in self._parts.drivers:
+            driver.uninstall()
+
+    def _judge(self, budget: Budget) -> tuple[TestEvidence, Judgement]:
+        statements = self._place.completed(self._statements)
+        evidence = gather(self._test, budget.name, statements, self._place.facts.environment)
+        if not evidence.queries:
+            return evidence, Judgement((self._silent(budget),))
+        baseline = self._promises.baseline(self._place.facts.environment.major, budget.name)
+        bench = Bench(date.today(), self._place.facts.pages, self._parts.rules)
+        judgement = judge(budget, evidence, baseline, bench)
+        if again := recount(evidence, judgement, self._place):
+            evidence = again
+            judgement = judge(budget, evidence, baseline, bench)
+        evidence, latency = time_queries(budget, evidence, self._place)
+        if latency:
+            judgement = judge(budget, evidence, baseline, replace(bench, latency=latency))
+        return evidence, judgement
+
+    def _explained(self, judgement: Judgement, evidence: TestEvidence) -> tuple[Finding, ...]:
+        baseline = self._promises.baseline(evidence.environment.major, evidence.budget)
+        findings = explain(judgement, evidence, baseline, self._place.try_index)
+        return tuple(self._parts.finding(finding, evidence) for finding in findings)
+
+    def _recorded(self, finding: Finding) -> bool:
+        """Under ``--perf-update`` a difference from the baseline is recorded at the end of the run, not failed."""
+        if not self._options.update:
+            return False
+        if finding.verdict in (Verdict.NEW, Verdict.INCOMPARABLE):
+            return True
+        relative = finding.allowed is None and not finding.code.startswith(("plan.forbid", "plan.require", "query."))
+        return relative and finding.verdict is Verdict.REGRESSED and "worse" in self._options.accept
+
+    def _silent(self, budget: Budget) -> Finding:
+        drivers = ", ".join(driver.name for driver in self._parts.drivers)
+        words = f"the test ran no statement on database {self._place.database} (watched: {drivers})"
+        variables = " and ".join(self._options.env) or "a variable (env in [tool.perfbudget])"
+        fix = f"connect to the DSN of perf_db, or to the one exported in {variables}, inside the test body"
+        return Finding("queries", Verdict.OVER, words, budget_at=budget.at, fix=fix)
+
+    def _check_tables(self, budget: Budget) -> None:
+        known = self._place.facts.tables
+        for table, at in budget.tables():
+            if table not in known:
+                near = get_close_matches(table, known, n=1)
+                hint = f"did you mean {near[0]}? " if near else ""
+                tables = ", ".join(sorted(name for name in known if "." not in name)) or "none"
+                raise BudgetError(f"table {table} does not exist", at=at, remedy=f"{hint}tables: {tables}")

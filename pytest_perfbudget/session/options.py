@@ -1,0 +1,39 @@
+"""What a run was asked to do: every option, environment variable and key of ``[tool.perfbudget]``, already decided."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+CATEGORIES = ("new", "better", "equivalent", "worse", "unused")
+"""What an update can record. The first three are recorded by ``--perf-update`` alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Built in one place, the door; read everywhere below it.
+
+    ``ci`` holds the evidence ("CI, because GITHUB_ACTIONS is set") or None; ``reports`` are (kind, path);
+    ``accept`` the categories recorded besides the default ones; ``env`` the variables that get the DSN.
+    """
+
+    root: Path
+    run_id: str
+    worker: str = "main"
+    budgets: Path = Path("budgets")
+    seed: tuple[str, ...] = ()
+    server: str = "auto"
+    postgres: int = 18
+    profile: str = "deterministic"
+    env: tuple[str, ...] = ()
+    update: bool = False
+    accept: frozenset[str] = frozenset()
+    dry_run: bool = False
+    reason: str = ""
+    strict: bool = False
+    explain: bool = False
+    reseed: bool = False
+    baseline_ref: str = ""
+    cache: str | None = None
+    reports: tuple[tuple[str, Path], ...] = ()
+    ci: str | None = None

@@ -1,0 +1,147 @@
+"""A query against its baseline: shape first, then work, then — where nothing was executed — the planner's estimate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import IntEnum
+
+from pytest_perfbudget.baselines.record import QueryRecord
+from pytest_perfbudget.budgets.budget import Budget, Regress
+from pytest_perfbudget.model import Finding, QueryEvidence, Verdict, Work
+from pytest_perfbudget.plans.access import access_paths
+from pytest_perfbudget.plans.diff import diff
+from pytest_perfbudget.plans.fingerprint import VERSION
+from pytest_perfbudget.plans.parse import parse
+from pytest_perfbudget.rules.base import Hit, Rule, check
+from pytest_perfbudget.verdict.gather import site_of
+
+COMPARED = ("buffers", "temp", "wal")
+"""Counters that say "more work". The others follow from the shape or are bounded by budgets of their own."""
+
+
+class Trend(IntEnum):
+    LESS = -1
+    EQUAL = 0
+    MORE = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One figure, old → new, and what it means under the margin."""
+
+    metric: str
+    old: float
+    new: float
+    trend: Trend
+
+
+def trend(old: float, new: float, margin: Regress) -> Trend:
+    """MORE means more than ``ratio`` *and* more than ``blocks``: small plans do not fail on a page or two."""
+    if new > old * (1 + margin.ratio) and new > old + margin.blocks:
+        return Trend.MORE
+    if old > new * (1 + margin.ratio) and old > new + margin.blocks:
+        return Trend.LESS
+    return Trend.EQUAL
+
+
+def work_changes(old: Work, new: Work, margin: Regress) -> tuple[Change, ...]:
+    """The counters of ``COMPARED`` and the spills (any more is more), each with its trend."""
+    changes = []
+    for name in COMPARED:
+        before, now = getattr(old, name), getattr(new, name)
+        changes.append(Change(f"work.{name}", before, now, trend(before, now, margin)))
+    spills = Trend((new.spills > old.spills) - (new.spills < old.spills))
+    return (*changes, Change("work.spills", old.spills, new.spills, spills))
+
+
+def compare(old: QueryRecord, new: QueryEvidence, budget: Budget, rules: tuple[Rule, ...]) -> list[Finding]:
+    """The findings of one query; a single ``same`` when neither shape nor work moved."""
+    if any(plan.version != VERSION for plan in old.plans):
+        return [_finding(new, "plan.baseline", Verdict.INCOMPARABLE, "recorded with another fingerprint version")]
+    shape = _shape_changed(old, new) and budget.plan_baseline != "off"
+    changes = _changes(old, new, budget)
+    worse = [change for change in changes if change.trend is Trend.MORE]
+    better = any(change.trend is Trend.LESS for change in changes)
+    if worse or (shape and budget.plan_baseline == "exact"):
+        return _regressed(old, new, worse, shape, rules)
+    verdict = Verdict.IMPROVED if better else Verdict.EQUIVALENT if shape else Verdict.SAME
+    words = {Verdict.IMPROVED: "less work", Verdict.EQUIVALENT: "another plan, no more work", Verdict.SAME: "unchanged"}
+    return [replace(_finding(new, "plan.baseline", verdict, words[verdict]), detail=_diff(old, new) if shape else ())]
+
+
+def _shape_changed(old: QueryRecord, new: QueryEvidence) -> bool:
+    known = {plan.fingerprint for plan in old.plans} | set(old.accepted)
+    return not {plan.fingerprint for plan in new.plans} <= known
+
+
+def _changes(old: QueryRecord, new: QueryEvidence, budget: Budget) -> tuple[Change, ...]:
+    """Counted work where both sides have it, per call when the calls differ is not the question: sums are."""
+    if old.work is not None and new.work is not None:
+        return work_changes(old.work, new.work, budget.regress)
+    return (Change("work.cost", old.cost, new.cost, trend(old.cost, new.cost, budget.regress)),)
+
+
+def _regressed(
+    old: QueryRecord, new: QueryEvidence, worse: list[Change], shape: bool, rules: tuple[Rule, ...]
+) -> list[Finding]:
+    """The shape's finding (by the rule that explains it, if one does) and one for each figure that rose."""
+    findings = []
+    if shape:
+        detail = _diff(old, new)
+        hits = _new_hits(old, new, rules)
+        for hit in hits:
+            findings.append(replace(_finding(new, hit.code, Verdict.REGRESSED, _hit_words(hit, old)), detail=detail))
+            detail = ()
+        if not hits:
+            words = "the plan differs from the baseline" + ("" if worse else ", and plan.baseline is exact")
+            findings.append(replace(_finding(new, "plan.baseline", Verdict.REGRESSED, words), detail=detail))
+    return findings + [_rise(new, change) for change in worse]
+
+
+def _rise(query: QueryEvidence, change: Change) -> Finding:
+    note = "planner's estimate, nothing was executed" if change.metric == "work.cost" else ""
+    name = change.metric.removeprefix("work.")
+    return Finding(
+        code=change.metric,
+        verdict=Verdict.REGRESSED,
+        message=f"{name} rose",
+        metric=change.metric,
+        measured=change.new,
+        baseline=change.old,
+        unit=name,
+        query=query.key,
+        site=site_of(query),
+        note=note,
+    )
+
+
+def _new_hits(old: QueryRecord, new: QueryEvidence, rules: tuple[Rule, ...]) -> list[Hit]:
+    """Rules that fire on a plan the baseline does not have, once per rule and relation."""
+    known = {plan.fingerprint for plan in old.plans}
+    fresh = [plan.fingerprint for plan in new.plans if plan.fingerprint not in known]
+    documents = [d for s in new.executions for d in s.plans] if fresh else []
+    hits = {(hit.code, hit.relation): hit for d in documents for hit in check(parse(d), rules)}
+    return [hit for hit in hits.values() if hit.judged]
+
+
+def _hit_words(hit: Hit, old: QueryRecord) -> str:
+    paths: dict[str, str] = {}
+    for plan in old.plans:
+        paths |= access_paths(plan.tree)
+    was = paths.get(hit.relation or "")
+    return f"{hit.name}   {hit.relation or ''}" + (f"   was {was}" if was else "")
+
+
+def _diff(old: QueryRecord, new: QueryEvidence) -> tuple[str, ...]:
+    """The first plan that is not in the baseline against the first recorded one that no longer appears."""
+    known = {plan.fingerprint for plan in old.plans}
+    now = {plan.fingerprint for plan in new.plans}
+    after = next((plan.tree for plan in new.plans if plan.fingerprint not in known), ())
+    before = next(
+        (plan.tree for plan in old.plans if plan.fingerprint not in now), old.plans[0].tree if old.plans else ()
+    )
+    return diff(before, after)
+
+
+def _finding(query: QueryEvidence, code: str, verdict: Verdict, words: str) -> Finding:
+    return Finding(code=code, verdict=verdict, message=words, query=query.key, site=site_of(query))

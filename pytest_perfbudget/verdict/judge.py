@@ -1,0 +1,140 @@
+"""One test: its budget, its evidence and its baseline → its findings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+
+from pytest_perfbudget.baselines.record import Baseline, QueryRecord, TestRecord
+from pytest_perfbudget.budgets.budget import Budget
+from pytest_perfbudget.model import WORK_METRICS, Finding, Pair, QueryEvidence, TestEvidence, Verdict, Work
+from pytest_perfbudget.rules.base import Rule
+from pytest_perfbudget.verdict.clauses import check_clauses
+from pytest_perfbudget.verdict.compare import Trend, compare, work_changes
+from pytest_perfbudget.verdict.environment import incomparable
+from pytest_perfbudget.verdict.gather import site_of
+from pytest_perfbudget.verdict.judgement import Judgement, by_rank, waive
+from pytest_perfbudget.verdict.limits import check_limits
+from pytest_perfbudget.verdict.pairing import pair
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What a judgement rests on besides the evidence: today's date, table sizes (pages), rules, time findings."""
+
+    today: date
+    pages: Mapping[str, int] = field(default_factory=dict)
+    rules: tuple[Rule, ...] = ()
+    latency: tuple[Finding, ...] = ()
+
+
+def judge(budget: Budget, evidence: TestEvidence, baseline: Baseline | None, bench: Bench) -> Judgement:
+    """Absolute limits and clauses always; the comparison only against a baseline of a comparable environment."""
+    absolute = _absolute(budget, evidence.queries, bench) + list(bench.latency) + _unexplained(budget, evidence)
+    relative, pairs = _relative(budget, evidence, baseline, bench)
+    findings = [waive(finding, budget.waivers, bench.today) for finding in absolute + relative]
+    return Judgement(by_rank(findings), tuple(pairs))
+
+
+def _absolute(budget: Budget, queries: Sequence[QueryEvidence], bench: Bench) -> list[Finding]:
+    findings = [*check_clauses(budget, queries, bench.pages), *check_limits(budget, queries)]
+    for name, narrowed in budget.queries.items():
+        matched = [query for query in queries if name in query.names]
+        findings += _absolute(narrowed, matched, bench) if matched else [_matched_none(name, narrowed, queries)]
+    return findings
+
+
+def _matched_none(name: str, narrowed: Budget, queries: Sequence[QueryEvidence]) -> Finding:
+    seen = sorted({known for query in queries for known in query.names})
+    return Finding(
+        code=f"query.{name}",
+        verdict=Verdict.OVER,
+        message=f"no statement was sent by {name}() or carries /* perf: {name} */; seen: {', '.join(seen) or 'none'}",
+        budget_at=narrowed.at,
+    )
+
+
+def _unexplained(budget: Budget, evidence: TestEvidence) -> list[Finding]:
+    """A statement without a plan cannot be held to a plan clause: a failure where there is one, else unjudged."""
+    clauses = bool(budget.clauses)
+    return [
+        Finding(
+            code="plan",
+            verdict=Verdict.OVER if clauses else Verdict.UNJUDGED,
+            message=f"no plan to judge: {query.why_unjudged}",
+            query=query.key,
+            site=site_of(query),
+            budget_at=budget.clauses[0].at if clauses else None,
+        )
+        for query in evidence.queries
+        if query.why_unjudged and not query.plans
+    ]
+
+
+def _relative(
+    budget: Budget, evidence: TestEvidence, baseline: Baseline | None, bench: Bench
+) -> tuple[list[Finding], list[Pair]]:
+    record = baseline.tests.get(evidence.test) if baseline else None
+    if not baseline or not record:
+        words = "no baseline yet"
+        return [Finding("baseline", Verdict.NEW, words)], [Pair(None, q.key, Verdict.NEW) for q in evidence.queries]
+    differences = incomparable(baseline.environment, evidence.environment)
+    if differences:
+        finding = Finding("baseline", Verdict.INCOMPARABLE, "recorded in another environment", detail=differences)
+        paired = pair(record.queries, evidence.queries)
+        return [finding], [
+            Pair(old.key if old else None, new.key if new else None, Verdict.INCOMPARABLE) for old, new in paired
+        ]
+    return _compared(budget, evidence, record, bench)
+
+
+def _compared(
+    budget: Budget, evidence: TestEvidence, record: TestRecord, bench: Bench
+) -> tuple[list[Finding], list[Pair]]:
+    findings: list[Finding] = []
+    pairs: list[Pair] = []
+    for old, new in pair(record.queries, evidence.queries):
+        found = _compare_pair(old, new, budget, bench)
+        findings += found
+        judgement = Judgement(by_rank(found))
+        pairs.append(Pair(old.key if old else None, new.key if new else None, judgement.verdict))
+    if not any(finding.verdict is Verdict.REGRESSED for finding in findings):
+        findings += _totals(budget, evidence, record)
+    return findings, pairs
+
+
+def _compare_pair(old: QueryRecord | None, new: QueryEvidence | None, budget: Budget, bench: Bench) -> list[Finding]:
+    if old and new:
+        return compare(old, new, budget, bench.rules)
+    if new:
+        words = f"a statement without a baseline: {new.sql}"
+        return [Finding("baseline", Verdict.NEW, words, query=new.key, site=site_of(new))]
+    return [Finding("baseline", Verdict.EQUIVALENT, f"no longer runs: {old.sql}")] if old else []
+
+
+def _totals(budget: Budget, evidence: TestEvidence, record: TestRecord) -> list[Finding]:
+    """The sums of the test, compared even when every query by itself stayed within its margin."""
+    if not all(f"work.{name}" in record.totals for name in WORK_METRICS) or any(
+        q.work is None for q in evidence.queries
+    ):
+        return []
+    old, new = (_sums(totals) for totals in (record.totals, evidence.totals))
+    return [
+        Finding(
+            code=change.metric,
+            verdict=Verdict.REGRESSED,
+            message=f"{change.metric.removeprefix('work.')} of the whole test rose",
+            metric=change.metric,
+            measured=change.new,
+            baseline=change.old,
+            unit=change.metric.removeprefix("work."),
+        )
+        for change in work_changes(old, new, budget.regress)
+        if change.trend is Trend.MORE
+    ]
+
+
+def _sums(totals: Mapping[str, float]) -> Work:
+    buffers, rows, removed, temp, wal, loops, fetches, spills = (int(totals[f"work.{name}"]) for name in WORK_METRICS)
+    return Work(buffers, rows, removed, temp, wal, loops, fetches, spills)

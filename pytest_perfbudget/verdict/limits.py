@@ -1,0 +1,80 @@
+"""Absolute limits: what the whole test, or each statement, may at most use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from pytest_perfbudget.budgets.budget import Budget, Limit
+from pytest_perfbudget.model import Finding, QueryEvidence, Verdict
+from pytest_perfbudget.units import format_measure
+from pytest_perfbudget.verdict.gather import repeated, site_of, totals
+
+
+def check_limits(budget: Budget, queries: Sequence[QueryEvidence]) -> Iterator[Finding]:
+    """One finding per limit that is exceeded or cannot be judged. ``latency.*`` is judged elsewhere."""
+    measured = totals(queries)
+    for key, limit in budget.limits.items():
+        if key in measured:
+            finding = _check(limit, measured[key], queries)
+            if finding:
+                yield finding
+
+
+def _check(limit: Limit, measured: float, queries: Sequence[QueryEvidence]) -> Finding | None:
+    uncounted = _uncounted(limit.key, queries)
+    if measured <= limit.value and not uncounted:
+        return None
+    inexact = any(query.work and limit.key.removeprefix("work.") in query.work.inexact for query in queries)
+    judged = measured > limit.value and not inexact
+    return Finding(
+        code=limit.key,
+        verdict=Verdict.OVER if judged else Verdict.UNJUDGED,
+        message=_words(limit, measured) if judged else _why(limit.key, uncounted, inexact),
+        metric=limit.key,
+        measured=measured,
+        allowed=limit.value,
+        unit=limit.unit,
+        query=_culprit(limit.key, queries).key if queries else None,
+        site=site_of(_culprit(limit.key, queries)) if queries else None,
+        budget_at=limit.at,
+    )
+
+
+def _uncounted(key: str, queries: Sequence[QueryEvidence]) -> Mapping[str, str]:
+    """Queries whose work is missing from the sum, with the reason."""
+    if not key.startswith("work.") or key == "work.cost":
+        return {}
+    return {query.sql: query.why_unjudged or "planned, not executed" for query in queries if query.work is None}
+
+
+def _why(key: str, uncounted: Mapping[str, str], inexact: bool) -> str:
+    if inexact and not uncounted:
+        return f"{key} is rounded per loop by PostgreSQL ≤ 17 and not failed on alone"
+    sql, reason = next(iter(uncounted.items()))
+    others = f" and {len(uncounted) - 1} more" if len(uncounted) > 1 else ""
+    return f"{key} is incomplete: {reason}: {sql}{others}"
+
+
+def _words(limit: Limit, measured: float) -> str:
+    return f"{limit.key} is {format_measure(measured, limit.unit)}, allowed {format_measure(limit.value, limit.unit)}"
+
+
+def _culprit(key: str, queries: Sequence[QueryEvidence]) -> QueryEvidence:
+    """The query that takes the largest share of what is limited."""
+
+    def share(query: QueryEvidence) -> float:
+        name = key.removeprefix("work.")
+        if key.startswith("work.") and query.work:
+            return float(getattr(query.work, name))
+        return float(repeated(query) if key == "queries.repeated" else query.calls)
+
+    return max(queries, key=share)
+
+
+def check_latency(
+    budget: Budget, queries: Sequence[QueryEvidence], beyond: Mapping[str, Sequence[Finding]]
+) -> list[Finding]:
+    """The findings of the sampler for the statements of this budget; ``beyond`` is keyed by query."""
+    if not any(key.startswith("latency.") for key in budget.limits):
+        return []
+    return [finding for query in queries for finding in beyond.get(query.key, ())]

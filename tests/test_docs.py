@@ -1,0 +1,65 @@
+"""Documented-ness: every option, setting, key, marker, fixture, rule and hook stands in the reference, and no other."""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+
+import pytest
+
+from pytest_perfbudget.budgets.keys import KEYS
+from pytest_perfbudget.plugin import fixtures, hookspecs
+from pytest_perfbudget.plugin.options import OPTIONS
+from pytest_perfbudget.plugin.settings import DEFAULTS
+
+ROOT = Path(__file__).parent.parent
+REFERENCE = ROOT / "docs" / "reference"
+
+
+def page(name: str) -> str:
+    return (REFERENCE / name).read_text()
+
+
+@pytest.mark.parametrize("option", [option.flag for option in OPTIONS])
+def test_every_option_is_documented(option: str) -> None:
+    assert f"`{option}" in page("options.md")
+
+
+@pytest.mark.parametrize("key", sorted(DEFAULTS))
+def test_every_setting_is_documented_with_its_variable(key: str) -> None:
+    assert f"`{key}`" in page("options.md")
+    assert f"`PERFBUDGET_{key.upper()}`" in page("options.md")
+
+
+@pytest.mark.parametrize("key", [key.name for key in KEYS])
+def test_every_key_of_a_budget_is_documented(key: str) -> None:
+    assert f"`{key}`" in page("budgets.md")
+
+
+@pytest.mark.parametrize("name", [name for name in vars(fixtures) if name.startswith("perf")])
+def test_every_fixture_is_documented(name: str) -> None:
+    assert f"\n`{name}`\n" in page("fixtures.md")
+
+
+@pytest.mark.parametrize("name", [name for name in vars(hookspecs) if name.startswith("pytest_perfbudget_")])
+def test_every_hook_is_documented_with_its_signature(name: str) -> None:
+    signature = inspect.signature(getattr(hookspecs, name))
+    written = str(signature).replace("'", "")
+    assert f"`{name}{written}`" in page("hooks.md")
+
+
+def test_every_rule_is_documented_by_its_own_docstring() -> None:
+    from pytest_perfbudget.rules import BUILTIN
+
+    text = page("rules.md")
+    for rule in BUILTIN:
+        assert f"## {rule.code} {rule.name}" in text
+        assert inspect.cleandoc(rule.page).splitlines()[0] in text
+
+
+def test_the_marker_is_documented() -> None:
+    assert "`@pytest.mark.perf_budget`" in page("fixtures.md")
+
+
+def test_the_changelog_speaks_of_the_version_in_work() -> None:
+    assert "## Unreleased" in (ROOT / "CHANGELOG.md").read_text()

@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import threading
+
+import psycopg
+import pytest
+
+from pytest_perfbudget.capture.driver import BUILTIN
+from pytest_perfbudget.capture.hub import Hub
+
+
+def test_nothing_is_recorded_before_start_and_after_stop(hub: Hub, dsn: str) -> None:
+    with psycopg.connect(dsn) as connection:
+        hub.stop()
+        assert not hub.recording
+        connection.execute("SELECT 1")
+        hub.start()
+        assert hub.recording
+        connection.execute("SELECT 2")
+        assert [s.sql for s in hub.stop()] == ["SELECT 2"]
+        connection.execute("SELECT 3")
+    assert hub.stop() == ()
+
+
+def test_a_cursor_left_open_does_not_reach_into_the_next_recording(hub: Hub, dsn: str) -> None:
+    with psycopg.connect(dsn) as connection:
+        with connection.cursor("c") as cursor:
+            cursor.execute("SELECT id FROM orders")
+            cursor.fetchone()
+            (declared,) = hub.stop()
+            hub.start()
+            connection.execute("SELECT 1")
+        (after,) = hub.stop()
+    assert declared.plans == []
+    assert [plan["Query Text"] for plan in after.plans] == ["SELECT 1"]
+
+
+def test_case_names_the_statements_within(hub: Hub, dsn: str) -> None:
+    with psycopg.connect(dsn) as connection:
+        with hub.case("rare"):
+            connection.execute("SELECT 1")
+        connection.execute("SELECT 2")
+    assert [s.case for s in hub.stop()] == ["rare", None]
+
+
+def test_mute_is_for_this_thread_only(hub: Hub, dsn: str) -> None:
+    def work() -> None:
+        with psycopg.connect(dsn) as connection:
+            connection.execute("SELECT 'theirs'")
+
+    with hub.mute(), psycopg.connect(dsn) as connection:
+        connection.execute("SELECT 'ours'")
+        thread = threading.Thread(target=work)
+        thread.start()
+        thread.join()
+    assert [s.sql for s in hub.stop()] == ["SELECT 'theirs'"]
+
+
+def test_equal_plan_documents_are_kept_once(hub: Hub, dsn: str) -> None:
+    # Ten custom plans (psycopg prepares at the sixth execution, PostgreSQL weighs the generic plan five later).
+    with psycopg.connect(dsn) as connection:
+        for n in range(1, 61):
+            connection.execute("SELECT note FROM orders WHERE id = %s", (n,))
+        assert hub.recording is not None
+        assert len(hub.recording.documents) <= 12
+    assert [len(s.plans) for s in hub.stop()] == [1] * 60
+
+
+def test_plans_can_be_replaced(hub: Hub, dsn: str) -> None:
+    with psycopg.connect(dsn) as connection:
+        connection.execute("SELECT 1")
+    (statement,) = hub.stop()
+    statement.plans = [{"Plan": {"Node Type": "Result"}}]
+    assert statement.plans == [{"Plan": {"Node Type": "Result"}}]
+
+
+@pytest.mark.parametrize("driver", BUILTIN, ids=lambda driver: driver.name)
+def test_the_built_in_drivers_are_available_here(driver: object) -> None:
+    assert driver.available()  # type: ignore[attr-defined]

@@ -1,0 +1,18 @@
+"""The recorded documents, by major and name, for the tests of plans and rules."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent / "recorded"
+MAJORS = tuple(sorted(int(folder.name.removeprefix("pg")) for folder in HERE.glob("pg*")))
+
+
+def names(major: int) -> list[str]:
+    return sorted(path.stem for path in (HERE / f"pg{major}").glob("*.json"))
+
+
+def document(name: str, major: int = 18) -> Any:
+    return json.loads((HERE / f"pg{major}" / f"{name}.json").read_text())

@@ -1,0 +1,80 @@
+"""Settings: where they come from, which source wins, and what is refused in which words."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_perfbudget.errors import SettingsError
+from pytest_perfbudget.plugin.settings import read
+from pytest_perfbudget.session.options import Options
+
+
+def settings(tmp_path: Path, text: str = "", environ: dict[str, str] | None = None, **options: Any) -> Options:
+    (tmp_path / "pyproject.toml").write_text(text)
+    return read(options, environ or {}, tmp_path / "pyproject.toml", tmp_path)
+
+
+def test_defaults(tmp_path: Path) -> None:
+    found = settings(tmp_path)
+    assert (found.server, found.postgres, found.profile, found.seed) == ("auto", 18, "deterministic", ())
+    assert found.budgets == tmp_path / "budgets"
+
+
+def test_the_command_line_wins_over_the_variable_and_the_variable_over_the_file(tmp_path: Path) -> None:
+    text = '[tool.perfbudget]\nserver = "embedded"\nbudgets = "file"\npostgres = 17\n'
+    environ = {"PERFBUDGET_BUDGETS": "variable", "PERFBUDGET_SERVER": "dsn-of-variable"}
+    found = settings(tmp_path, text, environ, perf_server="postgresql://line")
+    assert (found.server, found.budgets.name, found.postgres) == ("postgresql://line", "variable", 17)
+
+
+def test_a_list_in_a_variable_is_split_at_the_path_separator(tmp_path: Path) -> None:
+    found = settings(tmp_path, environ={"PERFBUDGET_SEED": f"a.sql{os.pathsep}b.sql"})
+    assert found.seed == ("a.sql", "b.sql")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('[tool.perfbudget]\nservr = "x"', "did you mean server?"),
+        ("[tool.perfbudget]\nseed = 3", "is not a list of texts"),
+        ("[tool.perfbudget]\npostgres = 9", "is not a PostgreSQL major"),
+        ('[tool.perfbudget]\nprofile = "fast"', "give deterministic"),
+        ('[tool.perfbudget]\nstrict = "maybe"', "is not true or false"),
+        ("[tool.perfbudget\n", "is not TOML"),
+    ],
+)
+def test_what_cannot_be_used_is_refused_with_its_source(tmp_path: Path, text: str, words: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        settings(tmp_path, text)
+    assert words in str(caught.value)
+    assert "pyproject.toml" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"perf_accept": "worse"}, "--perf-reason"),
+        ({"perf_accept": "wrose", "perf_reason": "x"}, "no such category"),
+        ({"perf_dry_run": True}, "add --perf-update"),
+        ({"perf_update": True, "perf_baseline": "main"}, "nothing can be updated"),
+        ({"perf_report": ["perf.json"]}, "not KIND:PATH"),
+    ],
+)
+def test_options_that_do_not_go_together(tmp_path: Path, options: dict[str, Any], words: str) -> None:
+    with pytest.raises(SettingsError, match=words):
+        settings(tmp_path, **options)
+
+
+def test_accepting_implies_updating(tmp_path: Path) -> None:
+    assert settings(tmp_path, perf_accept="worse,unused", perf_reason="meant").update
+
+
+def test_under_ci_an_update_is_refused_with_the_evidence(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="GITHUB_ACTIONS is set"):
+        settings(tmp_path, environ={"GITHUB_ACTIONS": "true"}, perf_update=True)
+    assert settings(tmp_path, environ={"GITHUB_ACTIONS": "true", "PERFBUDGET_CI": "0"}, perf_update=True).update
+    assert settings(tmp_path, environ={"CI": "true"}, perf_update=True, perf_dry_run=True).dry_run
