@@ -60,11 +60,12 @@ class Sampled:
         return frozenset(key for key, decision in self.decisions.items() if decision.state is State.BEYOND)
 
     def latency(self, key: str | None = None) -> Latency | None:
-        """The summary, with the interval of ``key``; None where nothing could be executed."""
+        """The summary, with the interval of ``key`` if both its ends are known; None where nothing was executed."""
         if not self.samples:
             return None
         decision = self.decisions.get(key) if key else None
-        return summary(self.samples, (decision.lower, decision.upper) if decision else None)
+        known = decision is not None and math.isfinite(decision.lower) and math.isfinite(decision.upper)
+        return summary(self.samples, (decision.lower, decision.upper) if decision and known else None)
 
 
 def sample(
@@ -150,9 +151,12 @@ class _Looks:
 
 
 def _shown(key: str, lower: float, upper: float) -> str:
-    low = format_seconds(lower) if math.isfinite(lower) else "unknown"
-    high = format_seconds(upper) if math.isfinite(upper) else "unknown"
-    return f"{key} between {low} and {high}"
+    known = math.isfinite(lower), math.isfinite(upper)
+    if known == (True, True):
+        return f"{key} between {format_seconds(lower)} and {format_seconds(upper)}"
+    if known == (False, False):
+        return f"{key} unknown"
+    return f"{key} at least {format_seconds(lower)}" if known[0] else f"{key} at most {format_seconds(upper)}"
 
 
 @contextmanager

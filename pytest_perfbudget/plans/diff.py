@@ -73,7 +73,7 @@ def _common(left: Sequence[str], right: Sequence[str]) -> int:
 
 
 def _subsequence(left: Sequence[str], right: Sequence[str]) -> Pairs:
-    """A longest common subsequence, as positions. Bit i of row j is 0 where left[i] lengthens that of right[: j + 1]."""
+    """A longest common subsequence, as positions. In row j, bit i is 0 where left[i] lengthens it."""
     places: dict[str, int] = {}
     for position, text in enumerate(left):
         places[text] = places.get(text, 0) | 1 << position

@@ -33,7 +33,7 @@ def parse(dsn: str) -> dict[str, str]:
     ports = params.get("port", "").split(",")  # a password with / ends as the port, one with @ as the host
     if not all(port.isdigit() or not port for port in ports) or "@" in params.get("host", "").lstrip("@"):
         raise ServerError(
-            f"the DSN {redact(dsn)} cannot be read",
+            "the DSN cannot be read (it is not shown, as it may hold a password)",
             remedy="write postgresql://user:password@host:port/database\n"
             "and percent-encode @ : / ? # % and spaces in user and password (@ is %40)",
         )

@@ -83,6 +83,7 @@ CAPTURE = {
     "auto_explain.log_buffers": "on",
     "auto_explain.log_wal": "on",
     "auto_explain.log_timing": "off",
+    "auto_explain.log_triggers": "on",
     "auto_explain.log_nested_statements": "on",
     "auto_explain.log_settings": "on",
     "auto_explain.log_verbose": "off",

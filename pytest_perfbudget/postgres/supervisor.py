@@ -18,7 +18,8 @@ from pytest_perfbudget.postgres.run_folder import RunFolder
 from pytest_perfbudget.postgres.unprivileged import ServerUser
 
 # Arguments: the run's folder, the data folder, the server's command. A background list reads /dev/null unless told
-# otherwise, hence descriptor 3. The trap ends the pause; it is set after `read`, which some shells do not interrupt.
+# otherwise, hence descriptor 3. The trap is set after `read`, which some shells do not interrupt. The watcher tidies up
+# where its parent was killed: then the server is nobody's unreaped child and `kill -0` fails once it has stopped.
 # A server that was killed leaves a System V segment, whose id is on line 7 of its postmaster.pid.
 _SCRIPT = r"""
 run=$1 data=$2; shift 2
@@ -32,10 +33,15 @@ exec 3<&0 </dev/null
         pause=
         trap 'kill $pause; exit' TERM
         kill -INT $server
-        sleep 20 &
-        pause=$!
-        wait $pause
-        kill -QUIT $server
+        seconds=0
+        while kill -0 $server; do
+            sleep 1 &
+            pause=$!
+            wait $pause
+            seconds=$((seconds + 1))
+            [ $seconds -eq 20 ] && kill -QUIT $server
+        done
+        rm -rf "$run"
     } 2>/dev/null &
     watch=$!
     exec 3<&-

@@ -89,7 +89,12 @@ class Examiner:
         if not evidence.queries:
             return evidence, Judgement((self._silent(budget),))
         baseline = self._promises.baseline(self._place.facts.environment.major, budget.name)
-        bench = Bench(date.today(), self._place.facts.pages, self._parts.rules)
+        bench = Bench(
+            date.today(),
+            self._place.facts.pages,
+            self._parts.rules,
+            sole=budget.name not in self._promises.suite.budgets,
+        )
         judgement = judge(budget, evidence, baseline, bench)
         if again := recount(evidence, judgement, self._place):
             evidence = again

@@ -45,6 +45,7 @@ class Run:
         lines: tuple[str, ...] = ()
         try:
             if environment:
+                problems += self._unmatched(promises, environment)
                 problems += self._orphans(promises, environment, complete)
             if self._options.update and environment:
                 lines = self._update(promises, environment, complete=complete, crashed=crashed)
@@ -79,6 +80,25 @@ class Run:
             at = promises.suite.budgets[name].at
             fix = f'mark a test with @pytest.mark.perf_budget("{name}"), or delete the budget'
             yield Problem("budget", f"no test uses budget {name}", at, fix)
+
+    def _unmatched(self, promises: Promises, environment: Environment) -> Iterator[Problem]:
+        """Narrowings that matched no statement, though every test known to use their budget ran."""
+        for name in sorted(set(self.tests.values()) & promises.suite.budgets.keys()):
+            results = {test: result for test, result in self._results.items() if self.tests[test] == name}
+            baseline = promises.baseline(environment.major, name)
+            known = self._known(name) | (baseline.tests.keys() if baseline else set())
+            if any(test not in results or not results[test].evidence for test in known):
+                continue
+            seen = {
+                word for r in results.values() if r.evidence for query in r.evidence.queries for word in query.names
+            }
+            for narrowed, budget in promises.suite.budgets[name].queries.items():
+                if narrowed not in seen:
+                    words = f"no test of {name} sent a statement from {narrowed}() or with /* perf: {narrowed} */"
+                    yield Problem("query", words, budget.at, f"seen: {', '.join(sorted(seen)) or 'none'}")
+
+    def _known(self, budget: str) -> set[str]:
+        return {test for test, used in self.tests.items() if used == budget}
 
     def _orphans(self, promises: Promises, environment: Environment, complete: bool) -> Iterator[Problem]:
         """Entries whose test is gone. They are no problem in the run that prunes them."""

@@ -21,12 +21,16 @@ from pytest_perfbudget.verdict.pairing import pair
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """What a judgement rests on besides the evidence: today's date, table sizes (pages), rules, time findings."""
+    """What a judgement rests on besides the evidence: today's date, table sizes (pages), rules, time findings.
+
+    ``sole`` says that no other test uses the budget: a narrowing that matches nothing here matches nothing at all.
+    """
 
     today: date
     pages: Mapping[str, int] = field(default_factory=dict)
     rules: tuple[Rule, ...] = ()
     latency: tuple[Finding, ...] = ()
+    sole: bool = False
 
 
 def judge(budget: Budget, evidence: TestEvidence, baseline: Baseline | None, bench: Bench) -> Judgement:
@@ -41,7 +45,10 @@ def _absolute(budget: Budget, queries: Sequence[QueryEvidence], bench: Bench) ->
     findings = [*check_clauses(budget, queries, bench.pages), *check_limits(budget, queries)]
     for name, narrowed in budget.queries.items():
         matched = [query for query in queries if name in query.names]
-        findings += _absolute(narrowed, matched, bench) if matched else [_matched_none(name, narrowed, queries)]
+        if matched:
+            findings += _absolute(narrowed, matched, bench)
+        elif bench.sole:
+            findings.append(_matched_none(name, narrowed, queries))
     return findings
 
 

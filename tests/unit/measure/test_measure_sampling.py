@@ -48,7 +48,9 @@ def test_it_stops_at_the_first_look_that_can_decide(key: str, n: int) -> None:
     statement = constant(0.001)
     sampled = sample(statement, {key: 0.002}, statement.clock)
     assert (len(sampled.samples), statement.executions) == (n, n + 12)
-    assert sampled.decisions[key].reason.startswith(f"n={n}: {key} between 1 ms and 1 ms")
+    words = "at most 1 ms" if key == "p50" else "between 1 ms and 1 ms"
+    assert sampled.decisions[key].reason == f"n={n}: {key} {words}"
+    assert sampled.latency(key).interval == (None if key == "p50" else (0.001, 0.001))
 
 
 def test_what_is_far_beyond_is_seen_in_few_samples() -> None:
@@ -59,11 +61,11 @@ def test_what_is_far_beyond_is_seen_in_few_samples() -> None:
 
 
 def test_the_cap_leaves_it_undecided_and_says_so() -> None:
-    statement = constant(0.1)
+    statement = constant(0.125)
     decision = sample(statement, {"p99": 0.2}, statement.clock).decisions["p99"]
     assert decision.state is State.UNDECIDED
-    assert decision.reason == "cap of 3 s reached after n=20: p99 between 100 ms and unknown"
-    assert statement.now <= 3.0 + 0.1
+    assert decision.reason == "cap of 3 s reached after n=16: p99 at least 125 ms"
+    assert statement.now <= 3.0 + 0.125
 
 
 def test_at_the_cap_all_error_left_is_spent() -> None:
@@ -144,7 +146,7 @@ def test_beyond_on_two_connections_is_beyond() -> None:
     fresh, opened, clock = connections(0.003, 0.004)
     decision = measure(fresh, {"p95": 0.002}, clock).decisions["p95"]
     assert (decision.state, len(opened)) == (State.BEYOND, 2)
-    assert "on a fresh connection n=6: p95 between 4 ms" in decision.reason
+    assert "on a fresh connection n=6: p95 at least 4 ms" in decision.reason
 
 
 def test_beyond_on_one_connection_is_undecided() -> None:
@@ -152,5 +154,5 @@ def test_beyond_on_one_connection_is_undecided() -> None:
     sampled = measure(fresh, {"p95": 0.002, "p50": 0.01}, clock)
     assert sampled.decisions["p50"].state is State.WITHIN
     assert sampled.decisions["p95"].state is State.UNDECIDED
-    assert sampled.decisions["p95"].reason.startswith("beyond once (n=6: p95 between 3 ms")
+    assert sampled.decisions["p95"].reason.startswith("beyond once (n=6: p95 at least 3 ms")
     assert sampled.beyond == frozenset()

@@ -15,7 +15,7 @@ import pytest
 from conftest import start
 
 from pytest_perfbudget.errors import ServerError
-from pytest_perfbudget.postgres import Request, conninfo, embedded, run_folder
+from pytest_perfbudget.postgres import Request, conninfo, embedded, locks, run_folder
 from pytest_perfbudget.postgres.unprivileged import server_user
 
 USER = """
@@ -125,17 +125,27 @@ def test_a_server_that_is_killed_is_noticed_and_replaced(cache: Path) -> None:
     assert gone(server.folder.path)  # type: ignore[attr-defined]
 
 
-def test_what_a_killed_supervisor_leaves_is_swept(cache: Path) -> None:
+def supervisor_of(run: Run) -> int:
+    return int(Path(f"/proc/{run.postmaster}/stat").read_text().rsplit(")", 1)[1].split()[1])
+
+
+def test_the_server_stops_and_tidies_up_though_its_supervisor_was_killed(cache: Path) -> None:
     run = Run(cache).ready()
-    parents = {
-        pid: Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[1] for pid in holding(run.folder.path)
-    }
-    supervisor = parents[str(run.postmaster)]
-    os.kill(int(supervisor), signal.SIGKILL)
     postmaster = run.postmaster
+    os.kill(supervisor_of(run), signal.SIGKILL)
     run.end(signal.SIGKILL)
     assert gone(Path(f"/proc/{postmaster}"))
-    assert run.folder.path.exists()
+    assert gone(run.folder.path)
+
+
+def test_what_is_left_when_all_are_killed_is_swept_by_the_next_run(cache: Path) -> None:
+    run = Run(cache).ready()
+    for pid in {*map(int, holding(run.folder.path))}:
+        os.kill(pid, signal.SIGKILL)
+    run.end(signal.SIGKILL)
+    free = locks.lock(run.folder.alive, 20)
+    assert free is not None
+    os.close(free)
     start(cache=str(cache)).close()
     assert not run.folder.path.exists()
 

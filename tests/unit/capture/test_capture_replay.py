@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+
+from pytest_perfbudget.capture.hub import Hub
+from pytest_perfbudget.capture.replay import Replay, count_work_again, replay
+from pytest_perfbudget.model import Statement
+
+
+@pytest.fixture
+def connection(databases: dict[str, str]) -> Iterator[psycopg.Connection]:
+    with psycopg.connect(databases["watched"], autocommit=True, options="-c auto_explain.log_min_duration=-1") as one:
+        yield one
+
+
+def captured(hub: Hub, dsn: str, query: str, *params: object) -> Statement:
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute(query, params)
+    (statement,) = hub.stop()
+    return statement
+
+
+def test_a_replay_takes_time_and_is_not_captured(hub: Hub, dsn: str, connection: psycopg.Connection) -> None:
+    statement = captured(hub, dsn, "SELECT id FROM orders WHERE customer = %s AND note LIKE %s", 3, "n%")
+    hub.start()
+    assert replay(connection, statement) > 0
+    assert hub.stop() == ()
+
+
+def prepared(connection: psycopg.Connection) -> list[tuple[int, int]]:
+    found = connection.execute("SELECT custom_plans, generic_plans FROM pg_prepared_statements", prepare=False)
+    return found.fetchall()
+
+
+def test_a_series_is_prepared_when_psycopg_would(hub: Hub, dsn: str, connection: psycopg.Connection) -> None:
+    execute = Replay(connection, captured(hub, dsn, "SELECT note FROM orders WHERE id = %s", 3))
+    for _ in range(5):
+        execute()
+    assert prepared(connection) == []
+    for _ in range(6):
+        execute()
+    ((custom, generic),) = prepared(connection)
+    assert (custom, generic) == (5, 1)
+
+
+def test_a_connection_that_does_not_prepare(hub: Hub, dsn: str, connection: psycopg.Connection) -> None:
+    connection.prepare_threshold = None
+    execute = Replay(connection, captured(hub, dsn, "SELECT note FROM orders WHERE id = %s", 3))
+    for _ in range(8):
+        execute()
+    assert prepared(connection) == []
+
+
+def test_an_error_is_psycopgs(connection: psycopg.Connection) -> None:
+    with pytest.raises(psycopg.errors.UndefinedTable, match="nothing"):
+        replay(connection, Statement("SELECT * FROM nothing"))
+    with pytest.raises(psycopg.errors.DivisionByZero):
+        count_work_again(connection, Statement("SELECT 1 / 0 FROM orders"))
+    assert connection.info.transaction_status == psycopg.pq.TransactionStatus.IDLE
+
+
+def test_work_is_counted_on_a_warm_connection(databases: dict[str, str], connection: psycopg.Connection) -> None:
+    statement = Statement("SELECT counted(3)")
+    with psycopg.connect(databases["plain"], autocommit=True) as fresh:
+        cold = fresh.execute("EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) " + statement.sql).fetchone()[0][0]
+    warm = count_work_again(connection, statement)
+    assert warm["Plan"]["Shared Hit Blocks"] < cold["Plan"]["Shared Hit Blocks"]
+    assert warm == count_work_again(connection, statement) | {
+        key: warm[key] for key in ("Planning Time", "Execution Time", "Planning")
+    }
+
+
+def test_counting_again_leaves_nothing(connection: psycopg.Connection) -> None:
+    count_work_again(connection, Statement("INSERT INTO log VALUES (55)"))
+    with connection.transaction(force_rollback=True):
+        connection.execute("CREATE TABLE fleeting (n int)")
+        count_work_again(connection, Statement("INSERT INTO fleeting VALUES (1)"))
+        assert connection.execute("SELECT count(*) FROM fleeting").fetchone() == (0,)
+    assert connection.execute("SELECT count(*) FROM log WHERE n = 55").fetchone() == (0,)

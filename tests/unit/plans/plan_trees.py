@@ -1,0 +1,52 @@
+"""Hypothesis strategies: EXPLAIN documents of any tree of nodes, and JSON of any kind."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import strategies as st
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(
+            st.sampled_from(["Plan", "Plans", "Node Type", "Alias", "Actual Loops", "x"]), inner, max_size=4
+        )
+    ),
+    max_leaves=20,
+)
+
+KEYS = st.sampled_from(
+    "Relation Name,Alias,Index Name,Filter,Sort Key,Hash Batches,Workers,Actual Rows,Actual Loops,Join Type,Strategy,"
+    "Grouping Sets,Full-sort Groups,Subplan Name,Parent Relationship,Total Cost,Shared Hit Blocks,Rows Removed by Filter"
+    .split(",")
+)  # fmt: skip
+TYPES = st.sampled_from(["Seq Scan", "Index Scan", "Nested Loop", "Hash", "Aggregate", "Sort", "Bitmap Heap Scan"])
+
+
+def _with_children(inner: st.SearchStrategy[dict[str, Any]]) -> st.SearchStrategy[dict[str, Any]]:
+    return st.builds(lambda node, plans: node | {"Plans": plans}, WILD_NODE, st.lists(inner, max_size=3))
+
+
+WILD_NODE = st.builds(
+    lambda kind, fields: {**fields, "Node Type": kind},
+    TYPES | st.text(min_size=1, max_size=6).filter(str.strip),
+    st.dictionaries(KEYS, JSON, max_size=6),
+)
+WILD_DOCUMENT = st.recursive(WILD_NODE, _with_children, max_leaves=6).map(lambda node: [{"Plan": node}])
+"""Documents whose nodes are nodes and whose keys hold anything."""
+
+LABELS = st.sampled_from(["Hash", "Sort   Sort Key: a", "Seq Scan on a", "Seq Scan on b", "Append", "Limit"])
+TREE = st.recursive(
+    LABELS.map(lambda label: (label, ())),
+    lambda inner: st.tuples(LABELS, st.lists(inner, max_size=3).map(tuple)),
+    max_leaves=10,
+)
+"""(label, children)."""
+
+
+def lines(tree: tuple[str, tuple[Any, ...]], depth: int = 0) -> tuple[str, ...]:
+    """The tree as ``render.tree`` writes it."""
+    label, children = tree
+    return ("  " * depth + label, *(line for child in children for line in lines(child, depth + 1)))
