@@ -12,7 +12,7 @@ _HYPOTHETICAL = re.compile(r"\A<\d+>")
 
 def quoted(name: str) -> str:
     """``orders`` → ``orders``; ``Order`` → ``"Order"``."""
-    return name if _PLAIN.match(name) else '"' + " ".join(name.split()).replace('"', '""') + '"'
+    return name if _PLAIN.match(name) else '"' + name.replace('"', '""') + '"'
 
 
 def unquoted(text: str) -> str:

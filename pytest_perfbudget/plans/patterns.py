@@ -143,7 +143,7 @@ def _written(name: str | None) -> str:
 
 def _step(part: str, text: str) -> Step:
     match = _STEP.fullmatch(part.strip())
-    if not match:
+    if not match or re.search(r"\s(?:on|using)\s", match["type"]):
         place = f"a part of {text!r} is empty" if not part.strip() else f"{part.strip()!r} is not a node pattern"
         raise ValueError(f"{place}: write a node type, with a table where it matters, {_FORMS}")
     relation, schema, index = (match[key] and unquoted(match[key]) for key in ("relation", "schema", "index"))

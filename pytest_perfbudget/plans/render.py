@@ -56,7 +56,7 @@ def _details(node: Node) -> Iterator[str]:
         if values:
             yield f"{key}: {', '.join(map(normalise, values))}"
     for key in ("Group Keys", "Hash Keys"):
-        sets = [", ".join(map(normalise, group)) for group in _grouping_sets(node, key)]
+        sets = [", ".join(map(normalise, group)) or "()" for group in _grouping_sets(node, key)]
         if sets:
             yield f"{key}: {' | '.join(sets)}"
 
@@ -68,4 +68,4 @@ def _grouping_sets(node: Node, key: str) -> Iterator[list[str]]:
         groups = part.get(key) if isinstance(part, dict) else None
         for group in groups if isinstance(groups, list) else ():
             texts = [text for text in group if isinstance(text, str) and text] if isinstance(group, list) else []
-            yield texts or ["()"]
+            yield texts

@@ -31,7 +31,8 @@ def parse(dsn: str) -> dict[str, str]:
     except ProgrammingError:
         params = {"port": "?"}
     ports = params.get("port", "").split(",")  # a password with / ends as the port, one with @ as the host
-    if not all(port.isdigit() or not port for port in ports) or "@" in params.get("host", "").lstrip("@"):
+    host = params.get("host", "")
+    if not all(port.isdigit() or not port for port in ports) or ("@" in host and not host.startswith(("/", "@/"))):
         raise ServerError(
             "the DSN cannot be read (it is not shown, as it may hold a password)",
             remedy="write postgresql://user:password@host:port/database\n"

@@ -67,7 +67,8 @@ def ensure(server: Server, seed: Seed, progress: Progress = silent) -> Template:
     Raises:
         SeedError: a step fails; nothing of it is left behind.
     """
-    hashes, admin = seed.hashes(base(server)), server.admin
+    admin = server.admin
+    hashes = seed.hashes(base(server) if server.throwaway else f"{base(server)}, owner {admin.info.user}")
     admin.execute("select pg_advisory_lock_shared(%s)", [key(_name(hashes[-1]))])
     admin.execute("select pg_advisory_lock(%s)", [key(f"build {server.run} {hashes[-1]}")])
     try:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 import tracemalloc
 from statistics import median
-from time import perf_counter
+from time import perf_counter, process_time
 
 import psycopg
 
@@ -20,15 +20,18 @@ from pytest_perfbudget.capture.psycopg3 import Psycopg3
 ROUNDS, PER_ROUND = 150, 20
 
 
-def timed(connection: psycopg.Connection, query: str) -> float:
-    """Seconds of one statement, the mean of a round."""
-    started = perf_counter()
+def timed(connection: psycopg.Connection, query: str) -> tuple[float, float]:
+    """Seconds of one statement, the mean of a round: on the clock, and of this process's CPU."""
+    started, cpu = perf_counter(), process_time()
     for n in range(PER_ROUND):
         connection.execute(query, (n,))
-    return (perf_counter() - started) / PER_ROUND
+    return (perf_counter() - started) / PER_ROUND, (process_time() - cpu) / PER_ROUND
 
 
-def compare(name: str, without: psycopg.Connection, watched: psycopg.Connection, query: str) -> None:
+def compare(
+    name: str, without: psycopg.Connection, watched: psycopg.Connection, query: str, record: bool = True
+) -> None:
+    """With ``record`` false both sides are unwatched: what the comparison itself gets wrong."""
     hub, driver = Hub(), Psycopg3()
     hub.watch(watched.info.dbname)
     off, on = [], []
@@ -37,16 +40,18 @@ def compare(name: str, without: psycopg.Connection, watched: psycopg.Connection,
     for turn in range(ROUNDS):
         for side in ((0, 1), (1, 0))[turn % 2]:
             if side:
-                driver.install(hub)
-                hub.start()
+                if record:
+                    driver.install(hub)
+                    hub.start()
                 on.append(timed(watched, query))
                 hub.stop()
                 driver.uninstall()
             else:
                 off.append(timed(without, query))
-    added = median(b - a for a, b in zip(off, on, strict=True))
-    base = median(off)
-    print(f"{name:<28} {base * 1e6:7.1f} µs  +{added * 1e6:5.1f} µs  ratio {(base + added) / base:.3f}")
+    added, cpu = (median(b[n] - a[n] for a, b in zip(off, on, strict=True)) for n in (0, 1))
+    base = median(a[0] for a in off)
+    ratio = (base + added) / base
+    print(f"{name:<28} {base * 1e6:7.1f} µs  {added * 1e6:+6.1f} µs  ratio {ratio:.3f}  CPU {cpu * 1e6:+6.1f} µs")
 
 
 def memory(connection: psycopg.Connection, n: int = 20_000) -> None:
@@ -67,6 +72,7 @@ def memory(connection: psycopg.Connection, n: int = 20_000) -> None:
 def main(plain: str, plans: str | None) -> None:
     query = "SELECT %s::int + 1"
     with psycopg.connect(plain, autocommit=True) as one, psycopg.connect(plain, autocommit=True) as two:
+        compare("null, one connection", one, one, query, record=False)
         compare("client side", one, one, query)
         compare("client side, two connections", one, two, query)
         if plans:

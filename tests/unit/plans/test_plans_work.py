@@ -20,8 +20,8 @@ def test_counters_of_a_nested_loop_over_an_index() -> None:
 
 
 def test_buffers_are_found_and_read_shared_and_local_without_those_of_planning() -> None:
-    node = {f"{kind} {how} Blocks": n for n, (kind, how) in enumerate(
-        [("Shared", "Hit"), ("Shared", "Read"), ("Local", "Hit"), ("Local", "Read"), ("Shared", "Dirtied")], start=1)}  # fmt: skip
+    kinds = ("Shared Hit", "Shared Read", "Local Hit", "Local Read", "Shared Dirtied")
+    node = {f"{kind} Blocks": number for number, kind in enumerate(kinds, start=1)}
     plan = parse({"Plan": {"Node Type": "Seq Scan", **node}, "Planning": {"Shared Hit Blocks": 1000}})
     assert work(plan, 18).buffers == 1 + 2 + 3 + 4
 

@@ -93,6 +93,18 @@ def test_a_database_without_our_marker_is_never_replaced(dsn: str, tmp_path: Pat
     used.close()
 
 
+def test_a_template_of_another_role_is_neither_used_nor_replaced(server: Server, dsn: str, tmp_path: Path) -> None:
+    other = enter(server.dsn("postgres"))
+    used = enter(dsn)
+    theirs, mine = seeded(other, tmp_path), seeded(used, tmp_path)
+    found = names(server)
+    other.close()
+    used.close()
+    assert mine.built
+    assert {theirs.name, mine.name} <= found
+    assert theirs.name != mine.name
+
+
 def test_without_createdb_the_error_says_what_to_type(server: Server, dsn: str) -> None:
     server.admin.execute("alter role stranger nocreatedb")
     with pytest.raises(ServerError, match='ALTER ROLE "stranger" CREATEDB;') as caught:

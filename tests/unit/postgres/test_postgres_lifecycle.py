@@ -267,5 +267,5 @@ def test_a_missing_wheel_is_refused_with_the_command(monkeypatch: pytest.MonkeyP
 
 def test_a_cache_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(ServerError, match="cache folder .*file"):
+    with pytest.raises(ServerError, match=r"cache folder .*file"):
         start(cache=str(tmp_path / "file"))
