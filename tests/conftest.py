@@ -15,7 +15,7 @@ pytest_plugins = ["pytester"]
 
 @pytest.fixture(scope="session")
 def server_cache() -> Iterator[str]:
-    """A PERFBUDGET_CACHE that the tests of this run share; not below pytest's own folders, which only root may enter."""
+    """A PERFBUDGET_CACHE that the tests of this run share; not below pytest's own folders, which are root's alone."""
     given = os.environ.get("PERFBUDGET_TEST_CACHE")
     folder = Path(given or tempfile.mkdtemp(prefix="perfbudget-test-cache-"))
     folder.mkdir(exist_ok=True)

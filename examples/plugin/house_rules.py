@@ -15,10 +15,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from pytest_perfbudget.rules.base import Hit, Rule
-
 from pytest_perfbudget.model import Finding, RunResult, TestEvidence, Verdict
 from pytest_perfbudget.plans.node import Plan
+from pytest_perfbudget.rules.base import Hit, Rule
 
 
 class CsvReporter:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pytest_perfbudget.errors import ServerError
 from pytest_perfbudget.postgres.markers import CLONE, Marker, literal, ours, quoted
 from pytest_perfbudget.postgres.markers import drop as drop_database
-from pytest_perfbudget.postgres.profile import CAPTURE, Level
+from pytest_perfbudget.postgres.profile import Level, capture
 from pytest_perfbudget.postgres.sequences import sequence_state
 from pytest_perfbudget.postgres.templates import Template, create
 
@@ -120,7 +120,10 @@ def _settings(server: Server, template: Template, name: str, *, captures: bool) 
         profile = server.profile.of(server.major, Level.DATABASE)
         statements += [f"ALTER DATABASE {quoted(name)} SET {s.name} = {literal(s.value)}" for s in profile]
     if captures:
-        statements += [f"ALTER DATABASE {quoted(name)} SET {key} = {literal(value)}" for key, value in CAPTURE.items()]
+        statements += [
+            f"ALTER DATABASE {quoted(name)} SET {key} = {literal(value)}"
+            for key, value in capture(server.major).items()
+        ]
     return statements
 
 

@@ -91,6 +91,15 @@ CAPTURE = {
 }
 """auto_explain on a clone: INFO reaches the client whatever ``client_min_messages`` is, and not the server's log."""
 
+_NO_PARAMETERS = {"auto_explain.log_parameter_max_length": "0"}
+"""Since 16 parameters are logged: they tell nothing the plan does not, and make every document another one."""
+
+
+def capture(major: int) -> dict[str, str]:
+    """The settings that make a database send the plan of every statement."""
+    return CAPTURE | (_NO_PARAMETERS if major >= 16 else {})
+
+
 QUIET = "-c auto_explain.log_min_duration=-1"
 """The ``options`` of a connection of ours to a database that carries CAPTURE."""
 

@@ -28,8 +28,8 @@ from pytest_perfbudget.session.parts import Parts
 if TYPE_CHECKING:
     import psycopg
 
-PATIENCE = "set lock_timeout = '5s'; set statement_timeout = '60s'"
-"""On connections of ours beside the application's: what it left locked must not hang the run."""
+PATIENCE = "set lock_timeout = '100ms'; set statement_timeout = '60s'"
+"""On connections of ours: what the application left locked stays locked while we look, so that waiting is in vain."""
 
 
 @dataclass(frozen=True, slots=True)

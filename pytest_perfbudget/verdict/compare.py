@@ -12,7 +12,7 @@ from pytest_perfbudget.plans.access import access_paths
 from pytest_perfbudget.plans.diff import diff
 from pytest_perfbudget.plans.fingerprint import VERSION
 from pytest_perfbudget.plans.parse import parse
-from pytest_perfbudget.rules.base import Hit, Rule, check
+from pytest_perfbudget.rules.base import CRASH, Hit, Rule, check
 from pytest_perfbudget.verdict.gather import site_of
 
 COMPARED = ("buffers", "temp", "wal")
@@ -88,7 +88,8 @@ def _regressed(
     findings = []
     if shape:
         detail = _diff(old, new)
-        hits = _new_hits(old, new, rules)
+        hits, silent = _new_hits(old, new, rules)
+        findings += [_finding(new, hit.code, Verdict.UNJUDGED, hit.message) for hit in silent]
         for hit in hits:
             findings.append(replace(_finding(new, hit.code, Verdict.REGRESSED, _hit_words(hit, old)), detail=detail))
             detail = ()
@@ -115,13 +116,16 @@ def _rise(query: QueryEvidence, change: Change) -> Finding:
     )
 
 
-def _new_hits(old: QueryRecord, new: QueryEvidence, rules: tuple[Rule, ...]) -> list[Hit]:
-    """Rules that fire on a plan the baseline does not have, once per rule and relation."""
+def _new_hits(old: QueryRecord, new: QueryEvidence, rules: tuple[Rule, ...]) -> tuple[list[Hit], list[Hit]]:
+    """Rules that fire on a plan the baseline does not have, once per rule and relation; and those that crashed.
+
+    A rule that lacks its evidence explains nothing here; that the statement was not counted is said by its own finding.
+    """
     known = {plan.fingerprint for plan in old.plans}
     fresh = [plan.fingerprint for plan in new.plans if plan.fingerprint not in known]
     documents = [d for s in new.executions for d in s.plans] if fresh else []
     hits = {(hit.code, hit.relation): hit for d in documents for hit in check(parse(d), rules)}
-    return [hit for hit in hits.values() if hit.judged]
+    return [hit for hit in hits.values() if hit.judged], [hit for hit in hits.values() if hit.code == CRASH]
 
 
 def _hit_words(hit: Hit, old: QueryRecord) -> str:

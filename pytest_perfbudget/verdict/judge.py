@@ -115,7 +115,7 @@ def _compare_pair(old: QueryRecord | None, new: QueryEvidence | None, budget: Bu
     if old and new:
         return compare(old, new, budget, bench.rules)
     if new:
-        words = f"a statement without a baseline: {new.sql}"
+        words = "a statement without a baseline"
         return [Finding("baseline", Verdict.NEW, words, query=new.key, site=site_of(new))]
     return [Finding("baseline", Verdict.EQUIVALENT, f"no longer runs: {old.sql}")] if old else []
 

@@ -243,4 +243,4 @@ def test_the_profile_is_what_the_server_runs(server: Server) -> None:
     wanted = {s.name: s.value for s in server.profile.of(server.major)}
     found = dict(server.admin.execute("select name, setting from pg_settings where name = any(%s)", [list(wanted)]))
     assert found == wanted
-    assert clones.CAPTURE["auto_explain.log_level"] == "info"
+    assert clones.capture(18)["auto_explain.log_level"] == "info"

@@ -1,0 +1,33 @@
+"""What every floor talks about: statements, plans, work, findings, verdicts. No I/O, no driver."""
+
+from pytest_perfbudget.model.evidence import (
+    WORK_METRICS,
+    Environment,
+    Latency,
+    PlanEvidence,
+    QueryEvidence,
+    Site,
+    Statement,
+    TestEvidence,
+    Work,
+)
+from pytest_perfbudget.model.results import Finding, Pair, Problem, RunResult, TestResult, Verdict, worst
+
+__all__ = [
+    "WORK_METRICS",
+    "Environment",
+    "Finding",
+    "Latency",
+    "Pair",
+    "PlanEvidence",
+    "Problem",
+    "QueryEvidence",
+    "RunResult",
+    "Site",
+    "Statement",
+    "TestEvidence",
+    "TestResult",
+    "Verdict",
+    "Work",
+    "worst",
+]
