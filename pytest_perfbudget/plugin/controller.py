@@ -60,8 +60,10 @@ class Controller:
 
     def summarise(self, result: RunResult, terminal: Any) -> None:
         from pytest_perfbudget.report.terminal import summary
+        from pytest_perfbudget.report.transcript import transcript
 
-        for line in summary(result, terminal.verbosity):
+        explain = self._state.options.explain
+        for line in transcript(result) if explain else summary(result, terminal.verbosity):
             terminal.write_line(line)
 
 

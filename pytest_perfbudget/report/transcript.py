@@ -1,0 +1,37 @@
+"""What ``--perf-explain`` prints: the statements, call sites and plans of each test, without a verdict."""
+
+from __future__ import annotations
+
+from pytest_perfbudget.model import Finding, QueryEvidence, RunResult, TestResult
+from pytest_perfbudget.units import format_count
+
+
+def transcript(result: RunResult) -> list[str]:
+    """The lines, test by test, in the order of their first execution."""
+    return [line for test in result.tests for line in _test(test)]
+
+
+def _test(test: TestResult) -> list[str]:
+    if not test.evidence:
+        return ["", f"{test.nodeid}   {test.budget}   {test.outcome}, nothing was seen"]
+    lines = ["", f"{test.nodeid}   {test.budget}"]
+    for number, query in enumerate(test.evidence.queries, 1):
+        diffs = [finding for finding in test.findings if finding.query == query.key and finding.detail]
+        lines += ["", *(f"  {line}".rstrip() for line in _query(number, query, diffs))]
+    return lines
+
+
+def _query(number: int, query: QueryEvidence, diffs: list[Finding]) -> list[str]:
+    calls = f"   {format_count(query.calls)} calls" if query.calls > 1 else ""
+    case = f"   case {query.case}" if query.case else ""
+    lines = [f"{number}  {query.sql}", f"   {', '.join(str(site) for site in query.sites)}{calls}{case}"]
+    if query.work:
+        lines.append(f"   buffers {format_count(query.work.buffers)}, rows {format_count(query.work.rows)}")
+    for plan in query.plans:
+        lines += ["", f"   plan {plan.fingerprint}, {format_count(plan.calls)} times, by {plan.source}"]
+        lines += [f"     {line}" for line in plan.tree]
+    for finding in diffs:
+        lines += ["", "   against the baseline", *(f"   {line}" for line in finding.detail)]
+    if query.why_unjudged:
+        lines.append(f"   no plan: {query.why_unjudged}")
+    return lines
