@@ -6,6 +6,7 @@ import inspect
 from pathlib import Path
 
 import pytest
+from snapshots import matches
 
 from pytest_perfbudget.budgets.keys import KEYS
 from pytest_perfbudget.plugin import fixtures, hookspecs
@@ -13,7 +14,6 @@ from pytest_perfbudget.plugin.options import OPTIONS
 from pytest_perfbudget.plugin.settings import DEFAULTS
 from pytest_perfbudget.rules import BUILTIN
 from pytest_perfbudget.rules.reference import reference
-from snapshots import matches
 
 ROOT = Path(__file__).parent.parent
 REFERENCE = ROOT / "docs" / "reference"

@@ -9,7 +9,7 @@ from pytest_perfbudget.rules.base import Rule
 
 _HEAD = """# Plan rules
 
-A rule names something a plan does. It does not fail a test by itself: when a statement has become worse than its baseline,
+A rule names something a plan does. It fails no test by itself: when a statement has become worse than its baseline,
 the rules that fire on the new plan and not on the recorded one say what happened. A rule's code can be waived.
 """
 
