@@ -54,7 +54,18 @@ def test_nothing_heavy_is_imported_started_or_left(tmp_path: Path, arguments: li
         "PYTHONDONTWRITEBYTECODE": "1",
     }
     before = _perfbudget_litter()
-    command = [sys.executable, "-m", "pytest", "-p", "probe", "-p", "no:cacheprovider", *arguments]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-p",
+        "probe",
+        "-p",
+        "no:cacheprovider",
+        "-p",
+        "no:benchmark",
+        *arguments,
+    ]
     done = subprocess.run(command, cwd=place, env=environ, capture_output=True, text=True, check=False)
     assert done.returncode in (0, 5), done.stdout + done.stderr
     seen = [json.loads(path.read_text()) for path in tmp_path.glob("seen.*")]
