@@ -1,0 +1,47 @@
+"""Numbers with units: what is read, and how it is shown."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_perfbudget.units import format_count, format_measure, format_seconds, ratio, seconds
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("5 ms", 0.005), ("800us", 0.0008), ("800 µs", 0.0008), ("1.5 s", 1.5), ("2 min", 120.0)],
+)
+def test_durations(text: str, value: float) -> None:
+    assert seconds(text) == pytest.approx(value)
+
+
+@pytest.mark.parametrize("text", ["5", "ms", "-5 ms", "5 m", "5 ms ago", ""])
+def test_what_is_no_duration(text: str) -> None:
+    with pytest.raises(ValueError, match="is not a duration"):
+        seconds(text)
+
+
+def test_percentages() -> None:
+    assert ratio("10%") == pytest.approx(0.1)
+    with pytest.raises(ValueError, match="is not a percentage"):
+        ratio("10")
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.0418, "41.8 ms"), (0.00081, "810 µs"), (2.5, "2.5 s"), (0.005, "5 ms"), (0.1234, "123 ms"), (90, "90 s")],
+)
+def test_seconds_are_shown_with_three_digits_in_the_largest_unit(value: float, text: str) -> None:
+    assert format_seconds(value) == text
+
+
+def test_counts_have_thousands_and_costs_their_decimals() -> None:
+    assert (format_count(2170), format_count(91.31)) == ("2,170", "91.31")
+    assert (format_measure(0.005, "s"), format_measure(40, "buffers")) == ("5 ms", "40")
+
+
+@given(st.floats(1e-6, 1e4))
+def test_what_is_shown_is_within_a_percent_of_what_was_measured(value: float) -> None:
+    assert seconds(format_seconds(value).replace(",", "")) == pytest.approx(value, rel=0.01)
