@@ -1,19 +1,47 @@
-"""pytest's door. Hooks only, a few lines each; what they call is imported when a run really uses the plugin."""
+"""pytest's door. Hooks only, a few lines each.
+
+A run that does not use the plugin imports nothing else of it: every module costs such a run about a millisecond. So the
+state is made only for a project or a command line that speaks of us, or for a test that carries the marker.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_perfbudget.plugin import builtin, hookspecs, options
+from pytest_perfbudget.plugin import hookspecs, options
 from pytest_perfbudget.plugin.fixtures import perf, perf_db, perf_pg
-from pytest_perfbudget.plugin.state import State
+
+if TYPE_CHECKING:
+    from pytest_perfbudget.plugin.state import State
 
 __all__ = ["perf", "perf_db", "perf_pg"]
 
-MARKER = "perf_budget(name=None, **keys): hold the test's statements to a budget: its name in a TOML file, or its keys."
+NAME = "perf_budget"
+MARKER = f"{NAME}(name=None, **keys): hold the test's statements to a budget: its name in a TOML file, or its keys."
+STATE = pytest.StashKey["State"]()
+
+
+def state_of(config: pytest.Config) -> State:
+    """What the plugin knows of this process."""
+    if STATE not in config.stash:
+        from pytest_perfbudget.plugin.state import State
+
+        config.stash[STATE] = State(config)
+    return config.stash[STATE]
+
+
+def configured(config: pytest.Config) -> bool:
+    """Whether this project or this command line speaks of us at all."""
+    given = vars(config.option) | vars(config.known_args_namespace)
+    if any(given.get(option.dest) for option in options.OPTIONS):
+        return True
+    try:
+        return b"tool.perfbudget" in (config.rootpath / "pyproject.toml").read_bytes()
+    except OSError:
+        return False
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -22,34 +50,39 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
     pluginmanager.add_hookspecs(hookspecs)
-    pluginmanager.register(builtin, "pytest_perfbudget.builtin")
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
-    State.of(early_config).export_dsn()
+    if configured(early_config):
+        state_of(early_config).export_dsn()
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", MARKER)
-    State.of(config).configure()
+    if configured(config):
+        state_of(config).configure()
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    State.of(session.config).check_early()
+    if STATE in session.config.stash:
+        session.config.stash[STATE].check_early()
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: Sequence[pytest.Item]) -> None:
-    State.of(config).collected(items)
+    if found := [item for item in items if item.get_closest_marker(NAME)]:
+        state_of(config).collected(found)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtestloop(session: pytest.Session) -> Generator[None, Any, Any]:
     result = yield
-    State.of(session.config).finish(session)
+    if STATE in session.config.stash:
+        session.config.stash[STATE].finish(session)
     return result
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    State.of(config).summarise(terminalreporter)
+    if STATE in config.stash:
+        config.stash[STATE].summarise(terminalreporter)

@@ -16,28 +16,30 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="session")
 def perf_pg(request: pytest.FixtureRequest) -> Server:
     """The PostgreSQL server of this run: ``.version``, ``.major``, ``.kind``, ``.dsn(database)``."""
-    from pytest_perfbudget.plugin.state import State, usage
+    from pytest_perfbudget.plugin import state_of
+    from pytest_perfbudget.plugin.lifecycle import as_failure
 
-    place = State.of(request.config).place
-    usage(place.open)
-    return place.server
+    place = state_of(request.config).place
+    with as_failure():
+        place.open()
+        return place.server
 
 
 @pytest.fixture
 def perf_db(request: pytest.FixtureRequest, perf_pg: Server) -> Database:
     """A seeded database of this test's own: ``.dsn``, ``.name``. What the test writes nobody else sees."""
+    from pytest_perfbudget.plugin import state_of
     from pytest_perfbudget.plugin.lifecycle import as_failure
-    from pytest_perfbudget.plugin.state import State
 
     with as_failure():
-        return State.of(request.config).place.fresh(request.node.nodeid)
+        return state_of(request.config).place.fresh(request.node.nodeid)
 
 
 @pytest.fixture
 def perf(perf_db: Database, request: pytest.FixtureRequest) -> Iterator[Perf]:
     """``perf.run(sql, params, case=…)`` measures one statement and returns its rows."""
-    from pytest_perfbudget.plugin.state import State
+    from pytest_perfbudget.plugin import state_of
     from pytest_perfbudget.session.perf import Perf
 
-    with Perf(perf_db, State.of(request.config).place.hub) as measured:
+    with Perf(perf_db, state_of(request.config).place.hub) as measured:
         yield measured

@@ -27,12 +27,12 @@ class Lifecycle:
         self._examiner = Examiner(state.place, state.promises, state.options, state.parts)
         state.config.add_cleanup(self._examiner.close)
 
-    @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, Any, Any]:
+    @pytest.hookimpl
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        """After ``skip``, before the fixtures; no wrapper: a failure before others' wrappers breaks their teardown."""
         if mark := self._marks.get(item):
             with as_failure():
                 self._examiner.prepare(mark.test, mark.budget(self._state.promises))
-        return (yield)
 
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, Any, Any]:

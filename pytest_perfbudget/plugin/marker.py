@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_perfbudget.errors import At, BudgetError
+from pytest_perfbudget.plugin import NAME
 
 if TYPE_CHECKING:
     from pytest_perfbudget.budgets.budget import Budget
     from pytest_perfbudget.session.promises import Promises
-
-NAME = "perf_budget"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +50,10 @@ class Marked:
         return promises.inline(self.keys, self.name, self.at)
 
 
-def marked(item: pytest.Item) -> Marked | None:
-    """The closest marker of a test, or None."""
+def marked(item: pytest.Item) -> Marked:
+    """The closest marker of a test that has one."""
     mark = item.get_closest_marker(NAME)
-    if mark is None:
-        return None
+    assert mark is not None
     path, line, _ = item.location
     return Marked(_test_id(item), At(path, _first_line(item, line)), mark.args, dict(mark.kwargs))
 

@@ -6,25 +6,22 @@ default where there is one. A flag is a flag: no option takes an optional value,
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
 
-@dataclass(frozen=True, slots=True)
 class Option:
-    """One ``--perf-…`` option; ``key`` is its name in ``[tool.perfbudget]``, None where a file may not set it."""
+    """One ``--perf-…`` option; ``key`` is its name in ``[tool.perfbudget]``, None where a file may not set it.
 
-    flag: str
-    help: str
-    key: str | None = None
-    metavar: str | None = None
-    action: str = "store"
+    No dataclass: making one takes longer than everything else an unrelated run does here.
+    """
 
-    @property
-    def dest(self) -> str:
-        return self.flag.removeprefix("--").replace("-", "_")
+    def __init__(
+        self, flag: str, text: str, key: str | None = None, metavar: str | None = None, action: str = "store"
+    ) -> None:
+        self.flag, self.help, self.key, self.metavar, self.action = flag, text, key, metavar, action
+        self.dest = flag.removeprefix("--").replace("-", "_")
 
 
 OPTIONS = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -162,6 +162,18 @@ def _report(text: str, root: Path) -> tuple[str, Path]:
     if not colon or not kind or not path:
         raise SettingsError(f"--perf-report={text}: not KIND:PATH", remedy="such as --perf-report=json:perf.json")
     return kind, root / path
+
+
+def check_reports(reports: Iterable[tuple[str, Path]], known: Collection[str]) -> None:
+    """Refuse a report that nobody writes, before a test runs.
+
+    Raises:
+        SettingsError: its kind is not among ``known``.
+    """
+    for kind, path in reports:
+        if kind not in known:
+            words = f"--perf-report={kind}:{path}: no such kind of report"
+            raise SettingsError(words, remedy=f"give {', '.join(known)}, such as --perf-report={min(known)}:{path}")
 
 
 def _combinations(options: Options) -> None:

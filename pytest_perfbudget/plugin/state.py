@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import pytest
 
 from pytest_perfbudget.errors import PerfbudgetError
-from pytest_perfbudget.plugin.options import OPTIONS
 
 if TYPE_CHECKING:
     from pytest_perfbudget.model import RunResult
@@ -32,10 +31,6 @@ class State:
         self.controller: Controller | None = None
         self.result: RunResult | None = None
 
-    @staticmethod
-    def of(config: pytest.Config) -> State:
-        return config.stash.setdefault(STATE, State(config))
-
     @property
     def arguments(self) -> dict[str, Any]:
         """The command line as known so far: before ``pytest_configure`` only in part."""
@@ -43,7 +38,8 @@ class State:
 
     @property
     def worker(self) -> bool:
-        return "PYTEST_XDIST_WORKER" in os.environ and hasattr(self.config, "workerinput")
+        """Whether this process is xdist's worker; a pytest that a test starts inherits its variables, not this."""
+        return hasattr(self.config, "workerinput")
 
     @property
     def distributes(self) -> bool:
@@ -70,8 +66,10 @@ class State:
 
     @cached_property
     def parts(self) -> Parts:
+        from pytest_perfbudget.plugin import builtin
         from pytest_perfbudget.plugin.parts import collect
 
+        self.config.pluginmanager.register(builtin, "pytest_perfbudget.builtin")
         return collect(self.config.hook)
 
     @cached_property
@@ -90,22 +88,10 @@ class State:
 
         return Progress(self.config)
 
-    @property
-    def configured(self) -> bool:
-        """Whether this project or this command line speaks of us at all."""
-        if any(self.arguments.get(option.dest) for option in OPTIONS):
-            return True
-        try:
-            return b"tool.perfbudget" in (self.config.rootpath / "pyproject.toml").read_bytes()
-        except OSError:
-            return False
-
     def export_dsn(self) -> None:
         """Give the DSN to the variables of ``env`` before conftests load, and start the server behind it."""
         arguments = self.arguments
-        if not self.configured or arguments.get("help") or arguments.get("version"):
-            return
-        if not self.options.env:
+        if arguments.get("help") or arguments.get("version") or not self.options.env:
             return
         for name in self.options.env:
             os.environ[name] = self.place.dsn
@@ -114,28 +100,31 @@ class State:
 
     def configure(self) -> None:
         """The controller of an xdist run hears of marked tests only from the reports of its workers."""
-        if self.distributes and self.configured:
+        if self.distributes:
             self.control()
 
     def check_early(self) -> None:
         """Refuse what cannot be used before any test runs, and before xdist starts workers that would each say it."""
-        if self.configured:
-            self.options  # noqa: B018
-        if self.distributes and self.configured and self.options.budgets.exists():
+        if self.options.reports:
+            from pytest_perfbudget.plugin import settings
+
+            known = [reporter.kind for reporter in self.parts.reporters]
+            usage(lambda: settings.check_reports(self.options.reports, known))
+        if self.distributes and self.options.budgets.exists():
             self.promises  # noqa: B018
 
     def collected(self, items: Sequence[pytest.Item]) -> None:
-        """Begin to look at tests, if any of them is marked."""
+        """Begin to look at the marked tests."""
+        if self.config.option.collectonly:
+            return
         from pytest_perfbudget.plugin.marker import marked
 
-        found = {item: mark for item in items if (mark := marked(item))}
-        if not found or self.config.option.collectonly:
-            return
+        found = {item: marked(item) for item in items}
         from pytest_perfbudget.plugin.lifecycle import Lifecycle
 
         self.promises  # noqa: B018
         self.config.pluginmanager.register(Lifecycle(self, found), "pytest_perfbudget.lifecycle")
-        if "PYTEST_XDIST_WORKER" not in os.environ:
+        if not self.worker:
             self.control()
 
     def control(self) -> None:
@@ -152,9 +141,6 @@ class State:
     def summarise(self, terminal: Any) -> None:
         if self.controller and self.result:
             self.controller.summarise(self.result, terminal)
-
-
-STATE = pytest.StashKey[State]()
 
 
 def usage(make: Callable[[], T]) -> T:

@@ -84,3 +84,11 @@ def connect(dsn: str, *, options: str = "") -> psycopg.Connection:
             f"PostgreSQL at {redact(dsn, params)} refuses: {redact(str(error), params).strip()}",
             remedy="check host, port, user, password and database of the DSN",
         ) from None
+
+
+def interrupted(connection: psycopg.Connection) -> bool:
+    """Whether a signal ended our waiting for a command: its answer is still to come, and nothing else can be asked."""
+    from psycopg.pq import PipelineStatus, TransactionStatus
+
+    busy = connection.info.transaction_status == TransactionStatus.ACTIVE
+    return busy or connection.info.pipeline_status != PipelineStatus.OFF

@@ -46,6 +46,8 @@ class EmbeddedServer:
 
     @property
     def admin(self) -> psycopg.Connection:
+        if conninfo.interrupted(self._admin):
+            self._admin.close()
         if self._admin.closed:
             self._admin = self.connect()
         return self._admin

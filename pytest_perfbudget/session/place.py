@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -190,12 +190,15 @@ class Place:
             yield connection
 
     def close(self) -> None:
-        """Drop this process's database and leave the server."""
+        """Drop this process's database and leave the server. One that was killed has nothing left to drop."""
         if self._server is None:
             return
+        import psycopg
+
         try:
             if self._clone:
-                drop(self._server, self.database)
+                with suppress(PerfbudgetError, psycopg.OperationalError):
+                    drop(self._server, self.database)
         finally:
             self._server.close()
             self._server = None

@@ -82,6 +82,8 @@ class Shop:
         self.path = pytester.path
         monkeypatch.setenv("PERFBUDGET_CACHE", cache)
         monkeypatch.setenv("PERFBUDGET_CI", "0")
+        for name in ("PYTEST_XDIST_WORKER", "PYTEST_XDIST_WORKER_COUNT", "PYTEST_XDIST_TESTRUNUID"):
+            monkeypatch.delenv(name, raising=False)
         files = {"pyproject.toml": PROJECT, "schema.sql": SCHEMA, "shop.py": SHOP, "test_shop.py": TEST}
         self.write(**files, **{"budgets/orders.toml": BUDGET})
 

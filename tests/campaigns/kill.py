@@ -1,0 +1,329 @@
+"""Runs of pytest ended by signals, and servers killed under them: nothing may stay behind, nothing may be broken.
+
+Each row of the table is one run, killed at one moment. Afterwards no process and no temporary folder of it is left
+within 10 s, every baseline is as it was (or, under ``--perf-update``, recorded whole or not at all), no test that began
+after its server was killed has passed, and the next ordinary run is green.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import importlib.util
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psutil
+from example import EXAMPLE, ROOT, command
+
+GONE_WITHIN = 10.0  # seconds
+PATIENCE = 180.0  # seconds for anything else: a seed, a whole run
+
+
+@dataclass(frozen=True)
+class Killing:
+    """``signal`` to ``whom`` (pytest or postgres) of a run with ``arguments``, at a moment: ``starting``,
+    ``seeding``, ``testing`` (some tests reported) or ``ending`` (all reported)."""
+
+    signal: signal.Signals
+    whom: str = "pytest"
+    arguments: tuple[str, ...] = ()
+    moment: str = "testing"
+
+    @property
+    def code(self) -> int:
+        """pytest's exit code afterwards."""
+        codes = {signal.SIGINT: 2, signal.SIGTERM: 143, signal.SIGKILL: -signal.SIGKILL}
+        return 1 if self.whom == "postgres" else codes[self.signal]
+
+    @property
+    def updates(self) -> bool:
+        return "--perf-update" in self.arguments
+
+    def __str__(self) -> str:
+        return f"{self.signal.name:7} to {self.whom:8} {self.moment:8} {' '.join(self.arguments):20}"
+
+
+SHORT = [
+    Killing(signal.SIGTERM),
+    Killing(signal.SIGKILL),
+    Killing(signal.SIGKILL, "postgres"),
+]
+LONG = [
+    *(Killing(number, arguments=how) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL)
+      for how in ((), ("-n", "2"))),
+    *(Killing(number, arguments=("--perf-update",), moment=moment)
+      for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL) for moment in ("testing", "ending")),
+    Killing(signal.SIGKILL, arguments=("--perf-update", "-n", "2"), moment="ending"),
+    Killing(signal.SIGKILL, moment="starting"),
+    Killing(signal.SIGTERM, moment="starting"),
+    Killing(signal.SIGKILL, arguments=("--perf-reseed",), moment="seeding"),
+    Killing(signal.SIGTERM, arguments=("--perf-reseed",), moment="seeding"),
+    Killing(signal.SIGKILL, "postgres"),
+    Killing(signal.SIGKILL, "postgres", ("-n", "2")),
+    Killing(signal.SIGKILL, "postgres", ("--perf-update",)),
+]  # fmt: skip
+
+
+class Project:
+    """A copy of a suite in ``home/project``, its servers in ``home/cache``, its temporary files in ``home/tmp``: what
+    belongs to a run is known by these paths."""
+
+    def __init__(self, home: Path, suite: Path, budgets: Path) -> None:
+        self.home, self.suite, self.budgets = home, suite, budgets
+        self.witness, self.output = home / "witness", home / "output"
+        self.tmp, self.cache = home / "tmp", home / "cache"
+        self.tests = 0
+        for folder in (self.tmp, self.cache):
+            folder.mkdir(exist_ok=True)
+        for folder in (home, self.cache):
+            folder.chmod(0o755)
+        self.tmp.chmod(0o1777)
+
+    def start(self, *arguments: str) -> subprocess.Popen[bytes]:
+        self.witness.write_text("")
+        environ = os.environ | {
+            "PERFBUDGET_CACHE": str(self.cache),
+            "PERFBUDGET_CI": "0",
+            "PERFBUDGET_WITNESS": str(self.witness),
+            "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")])]),
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "TMPDIR": str(self.tmp),
+        }
+        with self.output.open("wb") as output:
+            return subprocess.Popen(
+                command("-vv", "-p", "witness", *arguments),
+                cwd=self.suite, env=environ, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
+            )  # fmt: skip
+
+    def run(self, *arguments: str) -> int:
+        code = self.start(*arguments).wait(PATIENCE)
+        self.tests = len([one for one in self.reports() if one["phase"] == "call"])
+        return code
+
+    def reports(self) -> list[dict[str, Any]]:
+        """What has been reported so far; the last line may still be half written."""
+        lines = self.witness.read_text().split("\n")[:-1]
+        return [json.loads(line) for line in lines]
+
+    def baselines(self) -> dict[str, bytes]:
+        return {path.name: path.read_bytes() for path in sorted(self.budgets.rglob("*")) if path.is_file()}
+
+    def processes(self) -> list[psutil.Process]:
+        """Every live process that works in ``home``, or was told of it by its arguments or environment."""
+        return [one for one in psutil.process_iter() if str(self.home) in _ties(one)]
+
+    def postmaster(self) -> psutil.Process | None:
+        for one in self.processes():
+            with contextlib.suppress(psutil.Error):
+                if one.name() == "postgres" and "-D" in one.cmdline():
+                    return one
+        return None
+
+
+@dataclass
+class Aftermath:
+    """What was found after a killing; ``complaints`` is empty where all is well."""
+
+    killing: Killing
+    code: int
+    reported: int
+    gone: float
+    again: float = 0.0
+    complaints: list[str] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        found = "; ".join(self.complaints) or "ok"
+        return f"{self.killing}  {self.code:>4}  {self.reported:>8}  {self.gone:>6.1f} s  {self.again:>6.1f} s  {found}"
+
+
+HEADER = f"{'signal, moment, arguments':{len(str(SHORT[0]))}}  code  reported  all gone  next run  found"
+
+
+def strike(project: Project, killing: Killing) -> Aftermath:
+    """One run, killed, and what it left; the project must have run green before."""
+    before = project.baselines()
+    if killing.updates:
+        for path in project.budgets.rglob("*.json"):
+            path.unlink()
+    process = project.start(*killing.arguments)
+    killed = _kill_at_its_moment(project, killing, process)
+    code = process.wait(PATIENCE)
+    ended = time.time()
+    complaints = _left(project)
+    found = Aftermath(
+        killing, code, len({one["test"] for one in project.reports()}), time.time() - ended, 0, complaints
+    )
+    if killed is None:
+        complaints.append("it ended before it could be killed")
+    elif code != killing.code or "Traceback (most" in project.output.read_text():
+        complaints.append(f"exit code {code}, not {killing.code}, or a traceback:\n{project.output.read_text()}")
+    complaints += _passed_without_server(project, killed) if killed and killing.whom == "postgres" else []
+    complaints += _changed(before, project, whole=killing.updates)
+    _restore(project, before)
+    began = time.time()
+    if code := project.run():
+        complaints.append(f"the next run ended with {code}:\n{project.output.read_text()}")
+    found.again = time.time() - began
+    complaints += _left(project)
+    return found
+
+
+def _kill_at_its_moment(project: Project, killing: Killing, process: subprocess.Popen[bytes]) -> float | None:
+    """When the signal had been sent and, to postgres, its process had gone; None if the run ended before."""
+    _await(lambda: _moment(project, killing.moment) or process.poll() is not None)
+    server = project.postmaster() if killing.whom == "postgres" else None
+    if process.poll() is not None or (killing.whom == "postgres" and server is None):
+        return None
+    if server:
+        server.send_signal(killing.signal)
+        _await(lambda: not server.is_running() or server.status() == psutil.STATUS_ZOMBIE)
+    else:
+        process.send_signal(killing.signal)
+    return time.time()
+
+
+def _moment(project: Project, moment: str) -> bool:
+    if moment == "starting":
+        return any(project.tmp.glob("perfbudget-*/lifeline"))
+    if moment == "seeding":
+        return any("INSERT" in _title(one) or "INDEX" in _title(one) for one in project.processes())
+    called = sum(one["phase"] == "call" for one in project.reports())
+    return called >= (project.tests if moment == "ending" else project.tests // 3)
+
+
+def _left(project: Project) -> list[str]:
+    """What is still there after 10 s; processes are killed so that the next row begins alone."""
+    with contextlib.suppress(TimeoutError):
+        _await(lambda: not project.processes() and not list(project.tmp.glob("perfbudget*")), GONE_WITHIN)
+    left = [f"left: {path.name}" for path in project.tmp.glob("perfbudget*")]
+    for one in project.processes():
+        left.append(f"left: {one.pid} {_title(one)[:60]}")
+        with contextlib.suppress(psutil.Error):
+            one.kill()
+    return left
+
+
+def _passed_without_server(project: Project, killed: float) -> list[str]:
+    began: dict[str, float] = {}
+    for one in project.reports():
+        began.setdefault(one["test"], one["start"])
+    called = [one for one in project.reports() if one["phase"] == "call" and one["outcome"] == "passed"]
+    return [f"passed without a server: {one['test']}" for one in called if began[one["test"]] > killed]
+
+
+def _changed(before: dict[str, bytes], project: Project, *, whole: bool) -> list[str]:
+    """Baselines that differ; with ``whole``, only what is broken or does not belong."""
+    after = project.baselines()
+    if not whole:
+        return [f"changed: {name}" for name in before | after if before.get(name) != after.get(name)]
+    complaints = [f"does not belong: {name}" for name in after if name not in before]
+    for name, text in after.items():
+        if name.endswith(".json"):
+            try:
+                json.loads(text)
+            except ValueError:
+                complaints.append(f"broken: {name}")
+    return complaints
+
+
+def _restore(project: Project, before: dict[str, bytes]) -> None:
+    folder = next(iter(project.budgets.glob("baselines/pg*")), project.budgets / "baselines" / "pg18")
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in folder.iterdir():
+        path.unlink()
+    for name, text in before.items():
+        if name.endswith(".json"):
+            (folder / name).write_bytes(text)
+
+
+def _ties(one: psutil.Process) -> str:
+    found = ""
+    for look in (one.cmdline, one.environ, one.cwd):
+        with contextlib.suppress(psutil.Error, OSError):
+            found += str(look())
+    return found
+
+
+def _title(one: psutil.Process) -> str:
+    with contextlib.suppress(psutil.Error):
+        return " ".join(one.cmdline()) or one.name()
+    return ""
+
+
+def _await(condition: Any, seconds: float = PATIENCE) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError
+        time.sleep(0.005)
+
+
+@contextlib.contextmanager
+def home() -> Iterator[Path]:
+    """A folder that the server's user can enter; its path is short enough for a socket."""
+    folder = Path(tempfile.mkdtemp(prefix="pbkill-", dir="/tmp"))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def example(folder: Path) -> Project:
+    """The example and its budgets, as they are now."""
+    suite = folder / EXAMPLE.relative_to(ROOT)
+    shutil.copytree(EXAMPLE, suite, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(ROOT / "budgets", folder / "budgets")
+    return Project(folder, suite, folder / "budgets")
+
+
+def shop(folder: Path) -> Project:
+    """The shop that the plugin's own tests use, with more tests of the same kind, and its baseline recorded."""
+    spec = importlib.util.spec_from_file_location("shop_of_tests", ROOT / "tests" / "plugin" / "conftest.py")
+    assert spec and spec.loader
+    source: Any = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = source  # dataclasses ask for it
+    spec.loader.exec_module(source)
+    suite = folder / "shop"
+    (suite / "budgets").mkdir(parents=True)
+    many = source.TEST.replace("@pytest", '@pytest.mark.parametrize("customer", range(30))\n@pytest')
+    many = many.replace("test_recent()", "test_recent(customer)").replace("recent(42)", "recent(customer)")
+    files = {"pyproject.toml": source.PROJECT, "schema.sql": source.SCHEMA, "shop.py": source.SHOP}
+    for name, text in {**files, "test_shop.py": many, "budgets/orders.toml": source.BUDGET}.items():
+        (suite / name).write_text(text)
+    project = Project(folder, suite, suite / "budgets")
+    if project.run("--perf-update"):
+        raise RuntimeError(project.output.read_text())
+    return project
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--short", action="store_true", help="three killings, of a small suite")
+    short = parser.parse_args().short
+    failed = 0
+    with home() as folder:
+        project = shop(folder) if short else example(folder)
+        if project.run():
+            raise RuntimeError(project.output.read_text())
+        print(f"{project.tests} tests\n{HEADER}")
+        for killing in SHORT if short else LONG:
+            found = strike(project, killing)
+            print(found, flush=True)
+            failed += bool(found.complaints)
+    print(f"{failed} killings left something behind")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

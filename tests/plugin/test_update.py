@@ -1,0 +1,74 @@
+"""What an update writes, what it withholds, and what it refuses to do."""
+
+from __future__ import annotations
+
+import json
+
+from conftest import TEST, Shop
+
+RISEN = ("--perf-update", "--perf-accept=worse", "--perf-reason", "the index is too large")
+
+
+def test_second_update_leaves_the_file(shop: Shop) -> None:
+    shop.record()
+    before = shop.baseline().read_bytes()
+    done = shop.record()
+    assert done.verdicts == {"test_recent": "same"}
+    assert shop.baseline().read_bytes() == before
+
+
+def test_worse_is_recorded_with_its_reason_only(shop: Shop) -> None:
+    shop.write(**{"budgets/orders.toml": "[recent]\nqueries.max = 1\n"})
+    shop.record()
+    before = shop.baseline().read_bytes()
+    shop.lose_index()
+    refused = shop.run("--perf-update")
+    assert (refused.code, refused.verdicts) == (1, {"test_recent": "regressed"})
+    assert shop.baseline().read_bytes() == before
+    assert shop.run(*RISEN, "--perf-dry-run").code == 0
+    assert shop.baseline().read_bytes() == before
+    assert shop.run(*RISEN).code == 0
+    assert json.loads(shop.baseline().read_text())["recorded"]["reason"] == "the index is too large"
+    assert shop.run().verdicts == {"test_recent": "same"}
+
+
+def test_dry_run_prints_and_writes_nothing(shop: Shop) -> None:
+    done = shop.run("--perf-update", "--perf-dry-run")
+    assert done.code == 0
+    assert "changes of the baselines" in done.text
+    assert "test_shop.py::test_recent" in done.text
+    assert not shop.baseline().parent.exists()
+
+
+def test_ci_refuses_with_its_evidence(shop: Shop) -> None:
+    done = shop.ci("--perf-update")
+    assert done.code == 4
+    assert "PERFBUDGET_CI is set" in done.text
+    assert not shop.baseline().exists()
+
+
+def test_edited_text_does_not_escape_its_baseline(shop: Shop) -> None:
+    shop.write(**{"budgets/orders.toml": "[recent]\nqueries.max = 1\n"})
+    shop.record()
+    shop.lose_index()
+    edited = (shop.path / "shop.py").read_text().replace("SELECT id, total", "SELECT id, status, total")
+    shop.write(**{"shop.py": edited})
+    done = shop.run()
+    assert (done.code, done.verdicts) == (1, {"test_recent": "regressed"})
+
+
+def test_entries_of_tests_that_are_gone(shop: Shop) -> None:
+    second = TEST.rpartition("\n@pytest")[2]
+    shop.append("test_shop.py", "\n@pytest" + second.replace("test_recent", "test_again"))
+    shop.record()
+    shop.write(**{"test_shop.py": TEST})
+    orphan = shop.run()
+    assert orphan.code == 1
+    assert "test_shop.py::test_again" in orphan.text
+    assert [problem["code"] for problem in orphan.report["problems"]] == ["baseline"]
+    assert shop.run("test_shop.py").code == 0
+    before = shop.baseline().read_bytes()
+    assert shop.run("--perf-update", "--perf-accept=unused", "test_shop.py").code == 0
+    assert shop.baseline().read_bytes() == before
+    assert shop.run("--perf-update", "--perf-accept=unused").code == 0
+    assert list(json.loads(shop.baseline().read_text())["tests"]) == ["test_shop.py::test_recent"]
