@@ -19,7 +19,8 @@ from pytest_perfbudget.postgres.unprivileged import ServerUser
 
 # Arguments: the run's folder, the data folder, the server's command. A background list reads /dev/null unless told
 # otherwise, hence descriptor 3. The trap is set after `read`, which some shells do not interrupt. The watcher tidies up
-# where its parent was killed: then the server is nobody's unreaped child and `kill -0` fails once it has stopped.
+# where its parent was killed: then the server is nobody's unreaped child and `kill` fails once it has stopped. It asks
+# again each second, as a server that has only begun to start does not hear the first time.
 # A server that was killed leaves a System V segment, whose id is on line 7 of its postmaster.pid.
 _SCRIPT = r"""
 run=$1 data=$2; shift 2
@@ -32,9 +33,8 @@ exec 3<&0 </dev/null
         exec 3<&-
         pause=
         trap 'kill $pause; exit' TERM
-        kill -INT $server
         seconds=0
-        while kill -0 $server; do
+        while kill -INT $server; do
             sleep 1 &
             pause=$!
             wait $pause

@@ -1,4 +1,4 @@
-"""A pytest plugin (``-p witness``): each phase of a test, once reported, as a line of JSON in the file PERFBUDGET_WITNESS."""
+"""A pytest plugin (``-p witness``): each reported phase of a test as a line of JSON in the file PERFBUDGET_WITNESS."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 from typing import Any
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import jsonschema
 from conftest import BUDGET, TEST, Shop
@@ -47,7 +47,7 @@ def test_judged_by_a_git_ref(shop: Shop) -> None:
 def test_reports(shop: Shop) -> None:
     done = shop.record("--junitxml=junit.xml")
     jsonschema.validate(done.report, json.loads(SCHEMA.read_text()))
-    found = ElementTree.parse(shop.path / "junit.xml").iter("property")
+    found = ET.parse(shop.path / "junit.xml").iter("property")
     properties = {one.get("name"): one.get("value") for one in found}
     assert properties["perfbudget.budget"] == "orders.recent"
     assert properties["perfbudget.verdict"] == "new"

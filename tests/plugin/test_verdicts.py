@@ -98,6 +98,9 @@ def test_equivalent(shop: Shop) -> None:
     shop.record()
     recorded = json.loads(shop.baseline().read_text())
     (query,) = recorded["tests"]["test_shop.py::test_recent"]["queries"]
-    query["plans"][0] |= {"fingerprint": "0" * 16, "tree": ["Limit", *("  " + line for line in query["plans"][0]["tree"])]}
+    query["plans"][0] |= {
+        "fingerprint": "0" * 16,
+        "tree": ["Limit", *("  " + line for line in query["plans"][0]["tree"])],
+    }
     shop.baseline().write_text(json.dumps(recorded))
     both(shop, "equivalent", 0, 0)
