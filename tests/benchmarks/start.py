@@ -171,8 +171,10 @@ def _pg_ctl(folder: Path) -> Path:
     script.write_text(
         "#!/bin/bash\n"
         'for one in "$@"; do case "$before" in -D|--pgdata) data=$one;; esac; before=$one; done\n'
+        'if [ "$data" ]; then\n'
         'above=$(dirname "$data"); chmod 1777 "$above"; mkdir -p "$data"; chown -R nobody "$data"\n'
         f'while [ "$above" != {folder} ] && [ "$above" != / ]; do chmod a+x "$above"; above=$(dirname "$above"); done\n'
+        "fi\n"
         f'cd /; exec setpriv --reuid nobody --regid nogroup --clear-groups {found} "$@"\n'
     )
     script.chmod(0o755)

@@ -1,4 +1,4 @@
-"""The example suite again and again, in random order, alone and with ``-n 2``: every verdict must be ``same``."""
+"""The example suite again and again, in random order, alone and with ``-n 2``: every plan and work verdict must be ``same``."""
 
 from __future__ import annotations
 
@@ -21,13 +21,20 @@ def main() -> int:
         for number in range(arguments.runs):
             done = shuffled(number, ("-n", "2") if kind == "xdist" else ())
             verdicts.update(done.verdicts.values())
-            bad = {test: word for test, word in done.verdicts.items() if word != "same"}
+            bad = {test: word for test, word in done.verdicts.items() if word != "same" and not only_time(done, test)}
             if done.code or bad or not done.verdicts:
                 wrong += 1
                 print(f"{kind} run {number}: exit code {done.code}, {bad}\n{done.output}")
-        print(f"{kind}: {arguments.runs} runs, verdicts {dict(verdicts)}")
+        print(f"{kind}: {arguments.runs} runs, verdicts {dict(verdicts)}", flush=True)
     print(f"{wrong} runs were not as they should be")
     return 1 if wrong else 0
+
+
+def only_time(done: Run, test: str) -> bool:
+    """Whether plan and work are the same and nothing but a latency could not be judged, on a machine that was busy."""
+    findings = [finding for one in done.report["tests"] if one["nodeid"] == test for finding in one["findings"]]
+    apart = [finding for finding in findings if finding["verdict"] not in ("same", "unjudged")]
+    return not apart and all(f["code"].startswith("latency.") for f in findings if f["verdict"] == "unjudged")
 
 
 def shuffled(number: int, extra: tuple[str, ...]) -> Run:

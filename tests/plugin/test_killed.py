@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-pytest.importorskip("psutil")
 sys.path.append(str(Path(__file__).parent.parent / "campaigns"))
 
 import kill

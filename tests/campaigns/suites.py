@@ -1,0 +1,123 @@
+"""Suites to be killed: copies in a folder of their own, by whose path all that belongs to a run is known."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+from example import EXAMPLE, ROOT, command
+
+RUN = 180.0  # seconds a run may take, its seed included
+
+
+class Project:
+    """A copy of a suite in ``home/project``, its servers in ``home/cache``, its temporary files in ``home/tmp``: what
+    belongs to a run is known by these paths."""
+
+    def __init__(self, home: Path, suite: Path, budgets: Path) -> None:
+        self.home, self.suite, self.budgets = home, suite, budgets
+        self.witness, self.output = home / "witness", home / "output"
+        self.tmp, self.cache = home / "tmp", home / "cache"
+        self.tests = 0
+        for folder in (self.tmp, self.cache):
+            folder.mkdir(exist_ok=True)
+        for folder in (home, self.cache):
+            folder.chmod(0o755)
+        self.tmp.chmod(0o1777)
+
+    def start(self, *arguments: str) -> subprocess.Popen[bytes]:
+        self.witness.write_text("")
+        environ = os.environ | {
+            "PERFBUDGET_CACHE": str(self.cache),
+            "PERFBUDGET_CI": "0",
+            "PERFBUDGET_WITNESS": str(self.witness),
+            "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")])]),
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "TMPDIR": str(self.tmp),
+        }
+        with self.output.open("wb") as output:
+            return subprocess.Popen(
+                command("-vv", "-p", "witness", *arguments),
+                cwd=self.suite, env=environ, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
+            )  # fmt: skip
+
+    def run(self, *arguments: str) -> int:
+        code = self.start(*arguments).wait(RUN)
+        self.tests = len([one for one in self.reports() if one["phase"] == "call"])
+        return code
+
+    def reports(self) -> list[dict[str, Any]]:
+        """What has been reported so far; the last line may still be half written."""
+        lines = self.witness.read_text().split("\n")[:-1]
+        return [json.loads(line) for line in lines]
+
+    def baselines(self) -> dict[str, bytes]:
+        return {path.name: path.read_bytes() for path in sorted(self.budgets.rglob("*")) if path.is_file()}
+
+    def processes(self) -> list[psutil.Process]:
+        """Every live process that works in ``home``, or was told of it by its arguments or environment."""
+        return [one for one in psutil.process_iter() if str(self.home) in _ties(one)]
+
+    def postmaster(self) -> psutil.Process | None:
+        for one in self.processes():
+            with contextlib.suppress(psutil.Error):
+                if one.name() == "postgres" and "-D" in one.cmdline():
+                    return one
+        return None
+
+
+@contextlib.contextmanager
+def home() -> Iterator[Path]:
+    """A folder that the server's user can enter; its path is short enough for a socket."""
+    folder = Path(tempfile.mkdtemp(prefix="pbkill-", dir="/tmp"))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def example(folder: Path) -> Project:
+    """The example and its budgets, as they are now."""
+    suite = folder / EXAMPLE.relative_to(ROOT)
+    shutil.copytree(EXAMPLE, suite, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(ROOT / "budgets", folder / "budgets")
+    return Project(folder, suite, folder / "budgets")
+
+
+def shop(folder: Path) -> Project:
+    """The shop that the plugin's own tests use, with more tests of the same kind, and its baseline recorded."""
+    spec = importlib.util.spec_from_file_location("shop_of_tests", ROOT / "tests" / "plugin" / "conftest.py")
+    assert spec
+    assert spec.loader
+    source: Any = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = source  # dataclasses ask for it
+    spec.loader.exec_module(source)
+    suite = folder / "shop"
+    (suite / "budgets").mkdir(parents=True)
+    many = source.TEST.replace("@pytest", '@pytest.mark.parametrize("customer", range(30))\n@pytest')
+    many = many.replace("test_recent()", "test_recent(customer)").replace("recent(42)", "recent(customer)")
+    files = {"pyproject.toml": source.PROJECT, "schema.sql": source.SCHEMA, "shop.py": source.SHOP}
+    for name, text in {**files, "test_shop.py": many, "budgets/orders.toml": source.BUDGET}.items():
+        (suite / name).write_text(text)
+    project = Project(folder, suite, suite / "budgets")
+    if project.run("--perf-update"):
+        raise RuntimeError(project.output.read_text())
+    return project
+
+
+def _ties(one: psutil.Process) -> str:
+    found = ""
+    for look in (one.cmdline, one.environ, one.cwd):
+        with contextlib.suppress(psutil.Error, OSError):
+            found += str(look())
+    return found
