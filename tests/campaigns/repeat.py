@@ -1,4 +1,4 @@
-"""The example suite again and again, in random order, alone and with ``-n 2``: every plan and work verdict must be ``same``."""
+"""The example suite repeated in random order, alone and with ``-n 2``: every plan and work verdict must be ``same``."""
 
 from __future__ import annotations
 
