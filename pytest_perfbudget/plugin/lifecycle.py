@@ -66,4 +66,4 @@ class as_failure:  # noqa: N801
 
     def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
         if isinstance(error, PerfbudgetError):
-            pytest.fail(f"perfbudget  {error}", pytrace=False)
+            raise pytest.fail.Exception(f"perfbudget  {error}", pytrace=False) from None
