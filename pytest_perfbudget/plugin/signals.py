@@ -17,6 +17,8 @@ def exit_on_sigterm(config: pytest.Config) -> None:
         return
 
     def leave(number: int, frame: FrameType | None) -> None:
+        if not config.pluginmanager.has_plugin("session"):
+            raise SystemExit(128 + number)  # before the session exists pytest does not catch its own exit
         pytest.exit("ended by SIGTERM", returncode=128 + number)
 
     def restore() -> None:
