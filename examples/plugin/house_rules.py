@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from pytest_perfbudget.model import Finding, RunResult, TestEvidence, Verdict
-from pytest_perfbudget.plans.node import Plan
 from pytest_perfbudget.rules.base import Hit, Rule
+from pytest_perfbudget.rules.subject import Subject
 
 
 class CsvReporter:
@@ -32,8 +32,8 @@ class CsvReporter:
             writer.writerows([test.nodeid, test.budget, test.verdict.value] for test in result.tests)
 
 
-def check_materialize(plan: Plan, thresholds: Mapping[str, Any]) -> Iterable[Hit]:
-    for node in plan.root.walk():
+def check_materialize(subject: Subject, thresholds: Mapping[str, Any]) -> Iterable[Hit]:
+    for node in subject.plan.root.walk():
         if node.type == "Materialize":
             yield Hit("ACME101", "materialize", None, "rows are copied and read again", node)
 

@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from pytest_perfbudget.plans.node import Node, Plan
+from pytest_perfbudget.plans.node import Node
+from pytest_perfbudget.rules.subject import Subject
 
 Need = Literal["plan", "analyze", "buffers"]
 Thresholds = Mapping[str, float]
@@ -49,30 +50,32 @@ class Rule:
     code: str
     name: str
     needs: frozenset[Need]
-    check: Callable[[Plan, Thresholds], Iterable[Hit]]
+    check: Callable[[Subject, Thresholds], Iterable[Hit]]
     page: str
     thresholds: Thresholds = field(default_factory=dict)
 
 
-def check(plan: Plan, rules: Iterable[Rule], thresholds: Mapping[str, Thresholds] | None = None) -> tuple[Hit, ...]:
+def check(
+    subject: Subject, rules: Iterable[Rule], thresholds: Mapping[str, Thresholds] | None = None
+) -> tuple[Hit, ...]:
     """Every hit of every rule, in the order of the rules; ``thresholds`` are a budget's, by the rule's code."""
     hits: list[Hit] = []
     for rule in rules:
-        missing = [need for need in sorted(rule.needs) if not _has(plan, need)]
+        missing = [need for need in sorted(rule.needs) if not _has(subject, need)]
         if missing:
             hits.append(Hit(rule.code, rule.name, None, f"not judged: {_MISSING[missing[0]]}", judged=False))
         else:
-            hits += _guarded(rule, plan, {**rule.thresholds, **(thresholds or {}).get(rule.code, {})})
+            hits += _guarded(rule, subject, {**rule.thresholds, **(thresholds or {}).get(rule.code, {})})
     return tuple(hits)
 
 
-def _guarded(rule: Rule, plan: Plan, thresholds: Thresholds) -> list[Hit]:
+def _guarded(rule: Rule, subject: Subject, thresholds: Thresholds) -> list[Hit]:
     try:
-        return list(rule.check(plan, thresholds))
+        return list(rule.check(subject, thresholds))
     except Exception as error:
         words = f"not judged: {rule.code} {rule.name} crashed with {type(error).__name__}: {error}"
         return [Hit(CRASH, "rule-crash", None, words, judged=False)]
 
 
-def _has(plan: Plan, need: Need) -> bool:
-    return {"plan": True, "analyze": plan.analyzed, "buffers": plan.buffered}[need]
+def _has(subject: Subject, need: Need) -> bool:
+    return {"plan": True, "analyze": subject.plan.analyzed, "buffers": subject.plan.buffered}[need]

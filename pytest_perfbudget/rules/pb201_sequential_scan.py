@@ -23,13 +23,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pytest_perfbudget.plans.facts import rows, rows_scanned
-from pytest_perfbudget.plans.node import Plan
 from pytest_perfbudget.rules.base import Hit, Rule, Thresholds
+from pytest_perfbudget.rules.subject import Subject
 from pytest_perfbudget.units import format_count
 
 
-def _check(plan: Plan, thresholds: Thresholds) -> Iterator[Hit]:
-    for node in plan.root.walk():
+def _check(subject: Subject, thresholds: Thresholds) -> Iterator[Hit]:
+    for node in subject.plan.root.walk():
         if node.type == "Seq Scan" and rows_scanned(node) >= thresholds["rows"]:
             words = f"looked at {format_count(rows_scanned(node))} rows to return {format_count(rows(node))}"
             yield Hit(RULE.code, RULE.name, node.alias or node.relation, words, node)

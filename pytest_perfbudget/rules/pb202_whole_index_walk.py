@@ -26,18 +26,19 @@ from collections.abc import Iterator
 
 from pytest_perfbudget.plans.expression import normalise
 from pytest_perfbudget.plans.facts import rows_scanned
-from pytest_perfbudget.plans.node import Node, Plan
+from pytest_perfbudget.plans.node import Node
 from pytest_perfbudget.rules.base import Hit, Rule, Thresholds
+from pytest_perfbudget.rules.subject import Subject
 from pytest_perfbudget.units import format_count
 
 _DIRECT = ("Index Scan", "Index Only Scan")
 
 
-def _check(plan: Plan, thresholds: Thresholds) -> Iterator[Hit]:
-    for node in plan.root.walk():
+def _check(subject: Subject, thresholds: Thresholds) -> Iterator[Hit]:
+    for node in subject.plan.root.walk():
         index = _walked(node)
-        if index and (not plan.analyzed or rows_scanned(node) >= thresholds["rows"]):
-            looked = f"looked at {format_count(rows_scanned(node))} rows of" if plan.analyzed else "walks"
+        if index and (not subject.plan.analyzed or rows_scanned(node) >= thresholds["rows"]):
+            looked = f"looked at {format_count(rows_scanned(node))} rows of" if subject.plan.analyzed else "walks"
             words = f"{looked} {index} without an Index Cond, Filter: {normalise(node.text('Filter') or '')}"
             yield Hit(RULE.code, RULE.name, node.alias or node.relation, words, node)
 

@@ -27,13 +27,13 @@ from collections.abc import Iterator
 from pytest_perfbudget.plans.expression import normalise
 from pytest_perfbudget.plans.facts import rows, rows_filtered
 from pytest_perfbudget.plans.labels import SCANS
-from pytest_perfbudget.plans.node import Plan
 from pytest_perfbudget.rules.base import Hit, Rule, Thresholds
+from pytest_perfbudget.rules.subject import Subject
 from pytest_perfbudget.units import format_count
 
 
-def _check(plan: Plan, thresholds: Thresholds) -> Iterator[Hit]:
-    for node in plan.root.walk():
+def _check(subject: Subject, thresholds: Thresholds) -> Iterator[Hit]:
+    for node in subject.plan.root.walk():
         removed = rows_filtered(node)
         looked = removed + rows(node)
         few = removed < thresholds["rows"] or removed < thresholds["share"] * looked

@@ -24,13 +24,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pytest_perfbudget.plans.facts import sort_spilled
-from pytest_perfbudget.plans.node import Plan
 from pytest_perfbudget.rules.base import Hit, Rule, Thresholds
+from pytest_perfbudget.rules.subject import Subject
 from pytest_perfbudget.units import format_count
 
 
-def _check(plan: Plan, thresholds: Thresholds) -> Iterator[Hit]:
-    for node in plan.root.walk():
+def _check(subject: Subject, thresholds: Thresholds) -> Iterator[Hit]:
+    for node in subject.plan.root.walk():
         if node.type in ("Sort", "Incremental Sort") and sort_spilled(node):
             size = node.number("Sort Space Used")
             disk = f": {format_count(size)} kB" if size else ""

@@ -24,17 +24,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pytest_perfbudget.plans.facts import hash_spilled
-from pytest_perfbudget.plans.node import Plan
 from pytest_perfbudget.rules.base import Hit, Rule, Thresholds
+from pytest_perfbudget.rules.subject import Subject
 from pytest_perfbudget.units import format_count
 
 
-def _check(plan: Plan, thresholds: Thresholds) -> Iterator[Hit]:
-    for node in plan.root.walk():
+def _check(subject: Subject, thresholds: Thresholds) -> Iterator[Hit]:
+    for node in subject.plan.root.walk():
         batches = max(node.number("Hash Batches"), node.number("HashAgg Batches"))
         if hash_spilled(node) and (batches > thresholds["batches"] or node.type == "Aggregate"):
-            subject = f", Group Key: {', '.join(node.texts('Group Key'))}" if node.type == "Aggregate" else ""
-            yield Hit(RULE.code, RULE.name, None, f"hashed in {format_count(batches)} batches{subject}", node)
+            groups = f", Group Key: {', '.join(node.texts('Group Key'))}" if node.type == "Aggregate" else ""
+            yield Hit(RULE.code, RULE.name, None, f"hashed in {format_count(batches)} batches{groups}", node)
 
 
 RULE = Rule("PB302", "hash-spill", frozenset({"analyze"}), _check, __doc__, {"batches": 1})

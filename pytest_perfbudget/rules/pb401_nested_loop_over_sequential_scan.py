@@ -26,14 +26,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pytest_perfbudget.plans.facts import rows_scanned
-from pytest_perfbudget.plans.node import Node, Plan
+from pytest_perfbudget.plans.node import Node
 from pytest_perfbudget.rules.base import Hit, Rule, Thresholds
+from pytest_perfbudget.rules.subject import Subject
 from pytest_perfbudget.units import format_count
 
 
-def _check(plan: Plan, thresholds: Thresholds) -> Iterator[Hit]:
+def _check(subject: Subject, thresholds: Thresholds) -> Iterator[Hit]:
     found: set[Node] = set()
-    for loop in plan.root.walk():
+    for loop in subject.plan.root.walk():
         for node in _inner_scans(loop):
             # Parallel workers execute every node once each: more often than the loop itself means once per row.
             if node in found or node.loops <= loop.loops or rows_scanned(node) < thresholds["rows"]:

@@ -13,6 +13,7 @@ from pytest_perfbudget.plans.diff import diff
 from pytest_perfbudget.plans.fingerprint import VERSION
 from pytest_perfbudget.plans.parse import parse
 from pytest_perfbudget.rules.base import CRASH, Hit, Rule, check
+from pytest_perfbudget.rules.subject import Subject
 from pytest_perfbudget.verdict.gather import site_of
 
 COMPARED = ("buffers", "temp", "wal")
@@ -124,7 +125,7 @@ def _new_hits(old: QueryRecord, new: QueryEvidence, rules: tuple[Rule, ...]) -> 
     known = {plan.fingerprint for plan in old.plans}
     fresh = [plan.fingerprint for plan in new.plans if plan.fingerprint not in known]
     documents = [d for s in new.executions for d in s.plans] if fresh else []
-    hits = {(hit.code, hit.relation): hit for d in documents for hit in check(parse(d), rules)}
+    hits = {(hit.code, hit.relation): hit for d in documents for hit in check(Subject(parse(d), new.sql), rules)}
     return [hit for hit in hits.values() if hit.judged], [hit for hit in hits.values() if hit.code == CRASH]
 
 

@@ -2,21 +2,27 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pytest_perfbudget.plans.node import Plan
 from pytest_perfbudget.plans.parse import parse
 from pytest_perfbudget.rules.base import Hit, Rule, Thresholds, check
+from pytest_perfbudget.rules.subject import Subject
 
-EXECUTED = parse({"Node Type": "Seq Scan", "Relation Name": "t", "Actual Loops": 1, "Actual Rows": 5})
-PLANNED = parse({"Node Type": "Seq Scan", "Relation Name": "t"})
+EXECUTED = Subject(parse({"Node Type": "Seq Scan", "Relation Name": "t", "Actual Loops": 1, "Actual Rows": 5}))
+PLANNED = Subject(parse({"Node Type": "Seq Scan", "Relation Name": "t"}))
 
 
-def _crash(plan: Plan, thresholds: Thresholds) -> Iterator[Hit]:
+def _crash(subject: Subject, thresholds: Thresholds) -> Iterator[Hit]:
     yield Hit("PB998", "half-way", None, "found before the crash")
     raise KeyError("Sort Key")
 
 
-def _echo(plan: Plan, thresholds: Thresholds) -> Iterator[Hit]:
-    yield Hit("PB999", "echo", plan.root.relation, f"{thresholds['rows']:g} and {thresholds['share']:g}", plan.root)
+def _echo(subject: Subject, thresholds: Thresholds) -> Iterator[Hit]:
+    yield Hit(
+        "PB999",
+        "echo",
+        subject.plan.root.relation,
+        f"{thresholds['rows']:g} and {thresholds['share']:g}",
+        subject.plan.root,
+    )
 
 
 CRASHING = Rule("PB998", "half-way", frozenset({"plan"}), _crash, "a page")

@@ -12,6 +12,7 @@ import pytest
 import pytest_perfbudget.rules as rules
 from pytest_perfbudget.plans.parse import parse
 from pytest_perfbudget.rules.base import Rule, check
+from pytest_perfbudget.rules.subject import Subject
 
 HERE = Path(__file__).parent
 RECORDED = HERE.parent / "plans" / "recorded"
@@ -27,7 +28,7 @@ BY_CODE = {rule.code: rule for rule in rules.BUILTIN}
 @pytest.mark.parametrize(("code", "kind", "case"), CASES, ids=[f"{c}-{k}-{case['plan']}" for c, k, case in CASES])
 def test_case(code: str, kind: str, case: dict[str, Any]) -> None:
     plan = parse((RECORDED / f"{case['plan']}.json").read_text())
-    hits = check(plan, [BY_CODE[code]], {code: case.get("thresholds", {})})
+    hits = check(Subject(plan), [BY_CODE[code]], {code: case.get("thresholds", {})})
     found = [[hit.relation, hit.message] for hit in hits if hit.judged]
     assert found == case.get("hits", [])
     assert all(hit.judged for hit in hits) == (kind != "not judged")
