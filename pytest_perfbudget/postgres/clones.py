@@ -1,4 +1,4 @@
-"""A database of its own for a worker: cloned from a template, and cloned again only when it was written to."""
+"""A database of its own for a worker: cloned from a template, in the template's state until somebody writes to it."""
 
 from __future__ import annotations
 
@@ -52,27 +52,37 @@ def clone(server: Server, template: Template, name: str) -> Clone:
     """
     import psycopg
 
-    admin = server.admin
-    captures = _load_auto_explain(admin)
     try:
-        create(server, name, quoted(template.name), Marker(CLONE, server.run, template.hash))
-        settings = _configure(server, template, name, captures=captures)
+        copy(server.admin, server.run, template, name)
     except psycopg.errors.DuplicateDatabase:
         _drop_ours(server, name)
         return clone(server, template, name)
     except psycopg.errors.DiskFull as error:
         raise ServerError(f"{name} cannot be cloned: {error.diag.message_primary}", remedy="free some space") from None
-    return Clone(name, template, captures, settings, admin.info.backend_pid)
+    return configured(server, template, name)
 
 
-def refresh(server: Server, used: Clone) -> Clone:
-    """A clone in the template's state: ``used`` itself where provably nothing was written, else a new one of the
-    same name. Ends all sessions of the database."""
+def copy(admin: psycopg.Connection, run: str, template: Template, name: str) -> None:
+    """The bare copy, marked as a clone of ``run``, over whichever connection.
+
+    Raises:
+        psycopg.Error: there is a database of this name; the disk is full.
+    """
+    create(admin, name, quoted(template.name), Marker(CLONE, run, template.hash))
+
+
+def configured(server: Server, template: Template, name: str) -> Clone:
+    """The copy ``name`` with its settings, whatever it had before, in one round trip."""
     admin = server.admin
-    if _end_sessions(admin, used.name) and _untouched(server, used):
-        return used
-    drop(server, used.name)
-    return clone(server, used.template, used.name)
+    captures = _load_auto_explain(admin)
+    admin.execute(";".join(_settings(server, template, name, captures=captures)))
+    (settings,) = admin.execute(_SETTINGS, [name]).fetchone() or ("",)
+    return Clone(name, template, captures, str(settings), admin.info.backend_pid)
+
+
+def settled(server: Server, used: Clone) -> bool:
+    """Whether nothing was written, provably, after all sessions of the clone have been ended."""
+    return _end_sessions(server.admin, used.name) and _untouched(server, used)
 
 
 def drop(server: Server, name: str) -> None:
@@ -104,18 +114,10 @@ def _untouched(server: Server, used: Clone) -> bool:
         return sequence_state(connection) == used.template.sequences
 
 
-def _configure(server: Server, template: Template, name: str, *, captures: bool) -> str:
-    """Give the clone its settings, in one round trip; how they read back."""
-    wanted = _settings(server, template, name, captures=captures)
-    if wanted:
-        server.admin.execute(";".join(wanted))
-    (settings,) = server.admin.execute(_SETTINGS, [name]).fetchone() or ("",)
-    return str(settings)
-
-
 def _settings(server: Server, template: Template, name: str, *, captures: bool) -> list[str]:
     """What the seed set, then the profile, which wins, then the capture."""
-    statements = [_repeat(name, role, setting) for role, setting in template.settings]
+    statements = [f"ALTER DATABASE {quoted(name)} RESET ALL"]
+    statements += [_repeat(name, role, setting) for role, setting in template.settings]
     if not server.throwaway:
         profile = server.profile.of(server.major, Level.DATABASE)
         statements += [f"ALTER DATABASE {quoted(name)} SET {s.name} = {literal(s.value)}" for s in profile]

@@ -53,7 +53,8 @@ class Dsn:
 
 @dataclass
 class DsnServer:
-    """``admin`` holds the lock that says this run lives; were it lost, the run's databases could be dropped."""
+    """``admin`` holds the lock that says this run lives; were it lost, the run's databases could be dropped. One that a
+    signal interrupted is replaced."""
 
     run: str
     version: str
@@ -63,19 +64,25 @@ class DsnServer:
     notes: tuple[str, ...]
     superuser: bool
     params: dict[str, str] = field(repr=False)
-    admin: psycopg.Connection = field(repr=False)
+    _admin: psycopg.Connection = field(repr=False)
     kind: str = "dsn"
     throwaway: bool = False
+
+    @property
+    def admin(self) -> psycopg.Connection:
+        if conninfo.interrupted(self._admin):
+            self._admin = _living(conninfo.connect(self.dsn(self._admin.info.dbname)), self.run, self._admin)
+        return self._admin
 
     def dsn(self, database: str) -> str:
         return conninfo.url(self.params, database)
 
     def connect(self, database: str | None = None) -> psycopg.Connection:
-        name = database or self.params.get("dbname") or self.admin.info.dbname
+        name = database or self.params.get("dbname") or self._admin.info.dbname
         return conninfo.connect(self.dsn(name), options=QUIET if self.superuser else "")
 
     def close(self) -> None:
-        self.admin.close()
+        self._admin.close()
 
 
 def _enter(request: Request, params: dict[str, str], admin: psycopg.Connection) -> DsnServer | Refusal:
@@ -92,14 +99,21 @@ def _enter(request: Request, params: dict[str, str], admin: psycopg.Connection) 
             f"{user} may not create databases at {conninfo.redact(request.server, params)}",
             remedy=f'ALTER ROLE "{user}" CREATEDB;',
         )
-    admin.execute("set idle_session_timeout = 0; set statement_timeout = 0; set lock_timeout = 0")
-    admin.execute("select pg_advisory_lock_shared(%s)", [run_key(request.run)])
-    drop_leftovers(admin)
+    drop_leftovers(_living(admin, request.run))
     version = admin.info.parameter_status("server_version") or str(number)
     return DsnServer(
         request.run, version, major, request.locale, request.profile, _differences(admin, request.profile, major),
         superuser, params, admin,
     )  # fmt: skip
+
+
+def _living(admin: psycopg.Connection, run: str, before: psycopg.Connection | None = None) -> psycopg.Connection:
+    """The connection, holding the lock that says its run lives; ``before`` is closed once it does."""
+    admin.execute("set idle_session_timeout = 0; set statement_timeout = 0; set lock_timeout = 0")
+    admin.execute("select pg_advisory_lock_shared(%s)", [run_key(run)])
+    if before is not None:
+        before.close()
+    return admin
 
 
 def _differences(admin: psycopg.Connection, profile: Profile, major: int) -> tuple[str, ...]:

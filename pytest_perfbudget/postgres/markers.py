@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     import psycopg
 
 PREFIX = "perfbudget_"
-TEMPLATE, BUILDING, CLONE = "template", "building", "clone"
+TEMPLATE, BUILDING, CLONE, SPARE = "template", "building", "clone", "spare"
+"""Kinds of marker. A spare is a clone nobody has used, kept for the next run of its template."""
 
 _OURS = """
 select d.datname, d.oid, shobj_description(d.oid, 'pg_database')
@@ -98,6 +99,11 @@ def ours(admin: psycopg.Connection) -> list[Marked]:
     return [Marked(name, oid, marker) for name, oid, comment in rows if (marker := Marker.read(comment))]
 
 
+def spares(admin: psycopg.Connection) -> list[Marked]:
+    """The spares kept on this server, of whatever template."""
+    return [database for database in ours(admin) if database.marker.kind == SPARE]
+
+
 def held_keys(admin: psycopg.Connection) -> frozenset[int]:
     """The keys of all advisory locks of the server, whichever database they were taken in."""
     return frozenset(row[0] for row in admin.execute(_HELD))
@@ -106,15 +112,17 @@ def held_keys(admin: psycopg.Connection) -> frozenset[int]:
 def drop_leftovers(admin: psycopg.Connection) -> list[str]:
     """Drop the clones and unfinished templates of runs that are dead; their names."""
     living = held_keys(admin)
-    dead = [d for d in ours(admin) if d.marker.kind != TEMPLATE and run_key(d.marker.run) not in living]
+    dead = [d for d in ours(admin) if d.marker.kind not in (TEMPLATE, SPARE) and run_key(d.marker.run) not in living]
     return [database.name for database in dead if drop(admin, database.name)]
 
 
 def drop_unfinished(admin: psycopg.Connection) -> None:
-    """Drop everything but sealed templates on a server of our own that nobody else uses."""
-    templates = {d.name for d in ours(admin) if d.marker.kind == TEMPLATE}
+    """Drop everything but sealed templates and their spares on a server of our own that nobody else uses."""
+    marked = ours(admin)
+    templates = {d.marker.hash for d in marked if d.marker.kind == TEMPLATE}
+    stays = {d.name for d in marked if d.marker.kind in (TEMPLATE, SPARE) and d.marker.hash in templates}
     for name in _others(admin):
-        if name not in templates:
+        if name not in stays:
             drop(admin, name)
 
 

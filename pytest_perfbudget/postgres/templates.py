@@ -100,6 +100,9 @@ def _build(server: Server, seed: Seed, hashes: tuple[str, ...], progress: Progre
     done = max((i for i, digest in enumerate(hashes) if i and _name(digest) in there), default=0)
     origin = _name(hashes[done]) if done else None
     building = f"{PREFIX}b_{hashes[-1][:12]}_{secrets.token_hex(4)}"
+    for spare in markers.spares(admin):
+        if spare.marker.hash == hashes[-1]:
+            drop(admin, spare.name)  # of a template of that hash that is gone
     try:
         _begin(server, building, origin)
         notes = _fill(server, seed, done, building, progress)
@@ -112,7 +115,7 @@ def _build(server: Server, seed: Seed, hashes: tuple[str, ...], progress: Progre
 
 def _begin(server: Server, building: str, origin: str | None) -> None:
     source = quoted(origin) if origin else f"template0 {locale_clause(server)}"
-    create(server, building, source, Marker(BUILDING, server.run))
+    create(server.admin, building, source, Marker(BUILDING, server.run))
     if not server.throwaway:
         settings = server.profile.of(server.major, Level.DATABASE)
         server.admin.execute(
@@ -174,21 +177,22 @@ def _forget_oldest(server: Server, keep: str) -> None:
         drop(admin, name)
 
 
-def create(server: Server, name: str, source: str, marker: Marker) -> None:
+def create(admin: psycopg.Connection, name: str, source: str, marker: Marker) -> None:
     """CREATE DATABASE by copying files, and its marker, sent together: were we killed now, both would be done.
 
     18 can have the kernel copy, or on some file systems share, the blocks; where it cannot, the server copies.
     """
     import psycopg
 
-    strategy = " STRATEGY FILE_COPY" if server.major >= _STRATEGY_SINCE else ""
+    major = admin.info.server_version // 10000
+    strategy = " STRATEGY FILE_COPY" if major >= _STRATEGY_SINCE else ""
     commands = [f"CREATE DATABASE {quoted(name)} TEMPLATE {source}{strategy}", marker.comment(name)]
-    if server.major < _CLONE_SINCE:
-        return _in_one_turn(server.admin, commands)
+    if major < _CLONE_SINCE:
+        return _in_one_turn(admin, commands)
     try:
-        _in_one_turn(server.admin, ["SET file_copy_method = clone", *commands])
+        _in_one_turn(admin, ["SET file_copy_method = clone", *commands])
     except (psycopg.errors.InternalError_, psycopg.errors.FeatureNotSupported, psycopg.errors.InvalidParameterValue):
-        _in_one_turn(server.admin, ["SET file_copy_method = copy", *commands])
+        _in_one_turn(admin, ["SET file_copy_method = copy", *commands])
     return None
 
 

@@ -14,12 +14,13 @@ from pytest_perfbudget.capture.hub import Hub
 from pytest_perfbudget.capture.replay import Replay, count_work_again
 from pytest_perfbudget.errors import PerfbudgetError
 from pytest_perfbudget.model import Environment, Statement, Work
-from pytest_perfbudget.postgres import catalogue, dsn, embedded, stamp
-from pytest_perfbudget.postgres.clones import Clone, clone, drop, refresh
+from pytest_perfbudget.postgres import catalogue, dsn, embedded, spares, stamp
+from pytest_perfbudget.postgres.clones import Clone
 from pytest_perfbudget.postgres.dsn import is_dsn
 from pytest_perfbudget.postgres.markers import database_name
 from pytest_perfbudget.postgres.seed import Seed
 from pytest_perfbudget.postgres.server import Progress, Request, Server
+from pytest_perfbudget.postgres.spares import Spares
 from pytest_perfbudget.postgres.templates import Template, ensure, forget
 from pytest_perfbudget.session.choose import choose
 from pytest_perfbudget.session.options import Options
@@ -124,11 +125,15 @@ class Place:
 
     def _renew(self) -> None:
         if self._clone is None:
-            self._clone = clone(self.server, self.template, self.database)
+            self._clone = self._spares.first(self.database)
             self.hub.watch(self.database)
         elif self._owner is not None:
-            self._clone = refresh(self.server, self._clone)
+            self._clone = self._spares.renew(self._clone)
             self._owner = None
+
+    @cached_property
+    def _spares(self) -> Spares:
+        return Spares(self.server, self.template)
 
     def _choose(self) -> Server:
         options = self._options
@@ -184,6 +189,12 @@ class Place:
             yield (lambda: _undone(connection, replay)) if undo else replay
 
     @contextmanager
+    def undisturbed(self) -> Iterator[None]:
+        """For latencies: no database is cloned in the background meanwhile."""
+        with spares.undisturbed(self.server):
+            yield
+
+    @contextmanager
     def _quiet(self) -> Iterator[psycopg.Connection[Any]]:
         with self.hub.mute(), self.server.connect(self.database) as connection:
             connection.execute(PATIENCE)
@@ -198,7 +209,7 @@ class Place:
         try:
             if self._clone:
                 with suppress(PerfbudgetError, psycopg.OperationalError):
-                    drop(self._server, self.database)
+                    self._spares.close(self._clone)
         finally:
             self._server.close()
             self._server = None

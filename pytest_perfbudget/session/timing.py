@@ -55,7 +55,7 @@ def _time(
         ]
     statement = query.executions[-1]
     allowed = {name: limit.value for name, limit in limits.items()}
-    with ExitStack() as connections:
+    with place.undisturbed(), ExitStack() as connections:
 
         def fresh() -> Callable[[], float]:
             return connections.enter_context(place.replaying(statement, undo=query.writes))

@@ -10,10 +10,12 @@ import pytest
 
 from pytest_perfbudget.errors import ServerError
 from pytest_perfbudget.postgres import Refusal, Request, Server
-from pytest_perfbudget.postgres.clones import clone, refresh
+from pytest_perfbudget.postgres.clones import clone, drop
 from pytest_perfbudget.postgres.dsn import Dsn, DsnServer, planned_dsn
+from pytest_perfbudget.postgres.markers import held_keys, run_key
 from pytest_perfbudget.postgres.profile import DETERMINISTIC
 from pytest_perfbudget.postgres.seed import Seed
+from pytest_perfbudget.postgres.spares import Spares
 from pytest_perfbudget.postgres.templates import Template, ensure
 
 PASSWORD = "p@:/?# %w"
@@ -58,7 +60,10 @@ def test_a_clone_has_what_a_session_can_set(dsn: str, tmp_path: Path) -> None:
     assert not made.captures
     assert shown == ("0", "database")
     assert used.notes == ()
-    assert refresh(used, made) is made
+    spares = Spares(used, made.template)
+    assert spares.renew(made) is made
+    spares.close(made)
+    assert not [name for name in names(used) if name.startswith(("perfbudget_s_", made.name))]
     used.close()
 
 
@@ -125,3 +130,15 @@ def test_the_password_travels_in_the_dsn_and_is_never_shown(dsn: str) -> None:
 def test_another_major_or_no_dsn_is_refused(dsn: str) -> None:
     assert isinstance(Dsn().offer(Request(run="r", server=dsn, major=15)), Refusal)
     assert isinstance(Dsn().offer(Request(run="r", server="embedded")), Refusal)
+
+
+def test_after_an_interrupt_the_run_still_lives_and_tidies_up(server: Server, dsn: str, tmp_path: Path) -> None:
+    used = enter(dsn)
+    made = clone(used, seeded(used, tmp_path), "perfbudget_interrupted")
+    before = used.admin
+    before.pgconn.send_query(b"select pg_sleep(600)")  # as a Ctrl-C leaves it
+    drop(used, made.name)
+    assert made.name not in names(used)
+    assert used.admin is not before
+    assert run_key(used.run) in held_keys(server.admin)
+    used.close()

@@ -7,7 +7,7 @@ from conftest import start
 
 from pytest_perfbudget.errors import SeedError
 from pytest_perfbudget.postgres import Server, catalogue, clones, stamp
-from pytest_perfbudget.postgres.clones import Clone, clone, drop, refresh
+from pytest_perfbudget.postgres.clones import Clone, clone, drop
 from pytest_perfbudget.postgres.markers import ours
 from pytest_perfbudget.postgres.seed import Seed
 from pytest_perfbudget.postgres.templates import base, ensure
@@ -124,40 +124,6 @@ def test_the_hash_chains_over_contents_and_conditions(tmp_path: Path, server: Se
     assert both.hash("x") != turned.hash("x") != one.hash("x")
     assert both.hash("x") != both.hash("y")
     assert "PostgreSQL 18" in base(server)
-
-
-def test_a_clone_nobody_wrote_to_is_used_again(server: Server, cloned: Cloned) -> None:
-    used = cloned("create table t as select 1 as id")
-    reader = psycopg.connect(server.dsn(used.name))
-    reader.execute("select * from t")
-    assert refresh(server, used) is used
-    with pytest.raises(psycopg.OperationalError):
-        reader.execute("select 1")
-
-
-@pytest.mark.parametrize(
-    "write",
-    [
-        "insert into t values (2)",
-        "update t set id = 3",
-        "begin; insert into t values (2); rollback",
-        "create table another ()",
-        "truncate t",
-        "select nextval('s')",
-        "select setval('s', 1, false)",
-        "alter database perfbudget_test_0 set work_mem = '1MB'",
-        "select pg_stat_reset()",
-    ],
-)
-def test_a_clone_that_was_written_to_is_replaced(server: Server, cloned: Cloned, write: str) -> None:
-    used = cloned("create table t as select 1 as id; create sequence s; select nextval('s')")
-    with psycopg.connect(server.dsn(used.name), autocommit=True) as connection:
-        connection.execute(write)
-    again = refresh(server, used)
-    assert again is not used
-    with server.connect(again.name) as connection:
-        assert connection.execute("select array_agg(id) from t").fetchone() == ([1],)
-        assert connection.execute("select last_value, is_called from s").fetchone() == (1, True)
 
 
 def test_every_statement_of_the_application_sends_its_plan_and_ours_do_not(server: Server, cloned: Cloned) -> None:
