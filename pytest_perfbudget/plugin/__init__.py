@@ -44,6 +44,14 @@ def configured(config: pytest.Config) -> bool:
         return False
 
 
+def listen(config: pytest.Config) -> None:
+    """The controller of an xdist run has no marked tests, only reports of them."""
+    from pytest_perfbudget.plugin.xdist import Listener, is_worker
+
+    if not is_worker(config):
+        config.pluginmanager.register(Listener(config, state_of), "pytest_perfbudget.listener")
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     options.add(parser)
 
@@ -62,6 +70,8 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", MARKER)
     if configured(config):
         state_of(config).configure()
+    elif vars(config.option).get("numprocesses") or vars(config.option).get("tx"):
+        listen(config)
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import pytest
 
 from pytest_perfbudget.errors import PerfbudgetError
+from pytest_perfbudget.plugin import xdist
 
 if TYPE_CHECKING:
     from pytest_perfbudget.model import RunResult
@@ -28,6 +29,7 @@ class State:
 
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
+        self.worker = xdist.is_worker(config)
         self.controller: Controller | None = None
         self.result: RunResult | None = None
 
@@ -37,23 +39,17 @@ class State:
         return vars(self.config.option) | vars(self.config.known_args_namespace)
 
     @property
-    def worker(self) -> bool:
-        """Whether this process is xdist's worker; a pytest that a test starts inherits its variables, not this."""
-        return hasattr(self.config, "workerinput")
-
-    @property
     def distributes(self) -> bool:
         """Whether this process hands its tests to xdist's workers."""
-        arguments = self.arguments
-        spread = arguments.get("numprocesses") or arguments.get("tx")
-        return bool(spread) and "PYTEST_XDIST_WORKER" not in os.environ
+        return xdist.distributes(self.config, self.arguments)
 
     @cached_property
     def options(self) -> Options:
         from pytest_perfbudget.plugin import settings
 
-        root = self.config.rootpath
-        return usage(lambda: settings.read(self.arguments, os.environ, root / "pyproject.toml", root))
+        root, inherited = self.config.rootpath, () if self.worker else xdist.VARIABLES
+        environ = {name: value for name, value in os.environ.items() if name not in inherited}
+        return usage(lambda: settings.read(self.arguments, environ, root / "pyproject.toml", root))
 
     @cached_property
     def promises(self) -> Promises:
@@ -127,12 +123,13 @@ class State:
         if not self.worker:
             self.control()
 
-    def control(self) -> None:
+    def control(self) -> Controller:
         if self.controller is None:
             from pytest_perfbudget.plugin.controller import Controller
 
             self.controller = Controller(self)
             self.config.pluginmanager.register(self.controller, "pytest_perfbudget.controller")
+        return self.controller
 
     def finish(self, session: pytest.Session) -> None:
         if self.controller:

@@ -167,18 +167,20 @@ def _passed_without_server(project: Project, killed: float) -> list[str]:
 
 
 def _changed(before: dict[str, bytes], project: Project, *, whole: bool) -> list[str]:
-    """Baselines that differ; with ``whole``, only what is broken or does not belong."""
+    """Baselines that differ; with ``whole``, those that are there but are not what a run that is left alone records."""
     after = project.baselines()
-    if not whole:
-        return [f"changed: {name}" for name in before | after if before.get(name) != after.get(name)]
-    complaints = [f"does not belong: {name}" for name in after if name not in before]
-    for name, text in after.items():
-        if name.endswith(".json"):
-            try:
-                json.loads(text)
-            except ValueError:
-                complaints.append(f"broken: {name}")
-    return complaints
+    if whole:
+        return [f"not whole: {name}" for name in after if _recorded(after[name]) != _recorded(before.get(name, b""))]
+    return [f"changed: {name}" for name in before | after if before.get(name) != after.get(name)]
+
+
+def _recorded(text: bytes) -> Any:
+    """What a baseline holds besides when and by whom it was recorded; the text itself where it is none."""
+    try:
+        document = json.loads(text)
+    except ValueError:
+        return text
+    return {key: value for key, value in document.items() if key != "recorded"}
 
 
 def _restore(project: Project, before: dict[str, bytes]) -> None:

@@ -9,10 +9,17 @@ from pathlib import Path
 import pytest
 
 
-@pytest.hookimpl(trylast=True)
-def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        return  # the controller hears of it too
-    seen = {"test": report.nodeid, "phase": report.when, "outcome": report.outcome, "start": report.start}
-    with Path(os.environ["PERFBUDGET_WITNESS"]).open("a") as file:
-        file.write(json.dumps(seen) + "\n")
+def pytest_configure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):  # the controller hears of what workers report
+        config.pluginmanager.register(Witness(Path(os.environ["PERFBUDGET_WITNESS"])))
+
+
+class Witness:
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        seen = {"test": report.nodeid, "phase": report.when, "outcome": report.outcome, "start": report.start}
+        with self._path.open("a") as file:
+            file.write(json.dumps(seen) + "\n")

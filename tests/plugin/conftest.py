@@ -82,8 +82,6 @@ class Shop:
         self.path = pytester.path
         monkeypatch.setenv("PERFBUDGET_CACHE", cache)
         monkeypatch.setenv("PERFBUDGET_CI", "0")
-        for name in ("PYTEST_XDIST_WORKER", "PYTEST_XDIST_WORKER_COUNT", "PYTEST_XDIST_TESTRUNUID"):
-            monkeypatch.delenv(name, raising=False)
         files = {"pyproject.toml": PROJECT, "schema.sql": SCHEMA, "shop.py": SHOP, "test_shop.py": TEST}
         self.write(**files, **{"budgets/orders.toml": BUDGET})
 
@@ -97,15 +95,14 @@ class Shop:
         path = self.path / name
         path.write_text(path.read_text() + text)
 
-    def run(self, *arguments: str, environ: Mapping[str, str] | None = None) -> Outcome:
+    def run(self, *arguments: str, environ: Mapping[str, str] | None = None, reported: bool = True) -> Outcome:
         report = self.path / "perf.json"
         report.unlink(missing_ok=True)
+        asked = [f"--perf-report=json:{report}"] if reported else []
         with self._monkeypatch.context() as patch:
             for name, value in (environ or {}).items():
                 patch.setenv(name, value)
-            done = self._pytester.runpytest_subprocess(
-                "-p", "no:cacheprovider", f"--perf-report=json:{report}", *arguments
-            )
+            done = self._pytester.runpytest_subprocess("-p", "no:cacheprovider", *asked, *arguments)
         found = json.loads(report.read_text()) if report.exists() else {}
         return Outcome(int(done.ret), done.stdout.str() + done.stderr.str(), found)
 

@@ -100,3 +100,47 @@ def test_the_variable_serves_a_conftest(shop: Shop) -> None:
     text = FIXTURES.partition("@pytest")[0]
     shop.write(**{"conftest.py": text})
     assert shop.run().code == 0
+
+
+INNER = """
+import os
+import subprocess
+import sys
+
+def test_inner(tmp_path):
+    with open("pyproject.toml") as project:
+        (tmp_path / "pyproject.toml").write_text(project.read().replace("schema.sql", os.path.abspath("schema.sql")))
+    (tmp_path / "test_own.py").write_text(
+        "import os\\ndef test_own(): open('url', 'w').write(os.environ['DATABASE_URL'])"
+    )
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider"]
+    for more in ([], ["-n", "1"]):
+        done = subprocess.run([*command, *more], cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        url = (tmp_path / "url").read_text()
+        assert "perfbudget_" in url
+        assert url != os.environ["DATABASE_URL"]
+"""
+
+
+def test_a_pytest_that_a_test_starts_under_xdist_is_a_run_of_its_own(shop: Shop) -> None:
+    shop.write(**{"test_inner.py": INNER})
+    done = shop.run("-n", "2")
+    assert done.code == 0, done.text
+    assert done.verdicts == {"test_recent": "new"}
+
+
+def test_xdist_without_a_line_of_configuration_is_summed_up_too(shop: Shop) -> None:
+    (shop.path / "pyproject.toml").unlink()
+    test = """
+import pytest
+
+@pytest.mark.perf_budget(queries={"max": 1})
+def test_inline(perf):
+    perf.run("SELECT 1")
+"""
+    shop.write(**{"test_shop.py": test})
+    (shop.path / "budgets" / "orders.toml").unlink()
+    done = shop.run("-n", "2", reported=False)
+    assert done.code == 0, done.text
+    assert "perfbudget: 0 of 1 test within budget · 1 statement · 1 new" in done.text
