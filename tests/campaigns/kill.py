@@ -167,20 +167,26 @@ def _passed_without_server(project: Project, killed: float) -> list[str]:
 
 
 def _changed(before: dict[str, bytes], project: Project, *, whole: bool) -> list[str]:
-    """Baselines that differ; with ``whole``, those that are there but are not what a run that is left alone records."""
+    """Baselines that differ; with ``whole``, those that are there but hold anything else than what a run that is left
+    alone records of the same tests."""
     after = project.baselines()
     if whole:
-        return [f"not whole: {name}" for name in after if _recorded(after[name]) != _recorded(before.get(name, b""))]
+        return [f"not whole: {name}" for name in after if not _whole(after[name], before.get(name, b""))]
     return [f"changed: {name}" for name in before | after if before.get(name) != after.get(name)]
 
 
-def _recorded(text: bytes) -> Any:
-    """What a baseline holds besides when and by whom it was recorded; the text itself where it is none."""
+def _whole(text: bytes, full: bytes) -> bool:
+    """Whether each test of a baseline has all of its entry, and the rest is as it should be."""
+    if text == full:
+        return True
     try:
-        document = json.loads(text)
+        found, wanted = json.loads(text), json.loads(full)
     except ValueError:
-        return text
-    return {key: value for key, value in document.items() if key != "recorded"}
+        return False
+    tests = found.pop("tests")
+    entries = wanted.pop("tests")
+    differing = {key for key in found | wanted if key != "recorded" and found.get(key) != wanted.get(key)}
+    return not differing and bool(tests) and all(entries.get(test) == entry for test, entry in tests.items())
 
 
 def _restore(project: Project, before: dict[str, bytes]) -> None:
