@@ -1,21 +1,25 @@
-"""EXPLAIN (FORMAT JSON), or auto_explain's JSON, → ``Plan``."""
+"""EXPLAIN (FORMAT JSON), or auto_explain's JSON, in whatever wrapping → ``Plan``."""
 
 from __future__ import annotations
 
-import json
+from collections.abc import Iterable
 from typing import Any
 
 from pytest_perfbudget.errors import PlanError
+from pytest_perfbudget.plans.documents import NODE, REMEDY, documents
 from pytest_perfbudget.plans.node import Node, Plan
 
-REMEDY = "give the output of EXPLAIN (FORMAT JSON), of auto_explain with log_format=json, or its path"
+DEEPEST = 800
+"""Lists and objects within each other: a plan of 400 levels. Beyond that the JSON reader gives up too."""
+
+_NESTED = (dict, list)
 
 
 def parse(document: str | bytes | dict[str, Any] | list[Any]) -> Plan:
     """The plan of the one statement in ``document``.
 
     Raises:
-        PlanError: it is not JSON, holds no plan, or holds those of several statements.
+        PlanError: it holds no plan, or those of several statements.
     """
     plans = parse_all(document)
     if len(plans) > 1:
@@ -24,64 +28,98 @@ def parse(document: str | bytes | dict[str, Any] | list[Any]) -> Plan:
 
 
 def parse_all(document: str | bytes | dict[str, Any] | list[Any]) -> tuple[Plan, ...]:
-    """The plans of all statements in ``document``, at least one.
+    """The plans of all statements in ``document``, at least one: wherever they are in it, in their order.
 
     Raises:
-        PlanError: it is not JSON or holds something that is not a plan.
+        PlanError: it holds no plan, or a list of plans has an item that is none.
     """
-    value = _load(document) if isinstance(document, str | bytes) else document
-    items = value if isinstance(value, list) else [value]
-    if not items:
-        raise PlanError("the document holds no plan: an empty list", remedy=REMEDY)
-    try:
-        return tuple(_plan(item) for item in items)
-    except RecursionError:
-        raise PlanError("the document is nested too deeply to be a plan", remedy=REMEDY) from None
+    values = documents(document) if isinstance(document, str | bytes) else [document]
+    plans = tuple(plan for value in values for plan in _statements(value))
+    if not plans:
+        raise PlanError(f"the document holds no plan: {_described(values[0])}", remedy=REMEDY)
+    return plans
 
 
-def _load(text: str | bytes) -> Any:
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError as error:
-        where = f"line {error.lineno}, column {error.colno}"
-        raise PlanError(f"the document is not JSON: {error.msg} at {where}", remedy=REMEDY) from None
-    except UnicodeDecodeError:
-        raise PlanError("the document is not text in UTF-8", remedy=REMEDY) from None
-    except (ValueError, RecursionError) as error:
-        raise PlanError(f"the document is not JSON we can read: {error}", remedy=REMEDY) from None
+def _statements(value: Any) -> Iterable[Plan]:
+    """EXPLAIN's list has an item for each statement; a mere word ("Notify") stands for one that is not planned."""
+    if not isinstance(value, list):
+        return _plans(value)
+    items = [(item, list(_plans(item))) for item in value]
+    plans = [plan for _, found in items for plan in found]
+    for item, found in items:
+        if plans and not found and not isinstance(item, str):
+            raise PlanError(f"the document holds no plan: {_described(item)}", remedy=REMEDY)
+    return plans
 
 
-def _plan(item: Any) -> Plan:
-    if _is_node(item):
-        return Plan(_node(item), {})
-    if isinstance(item, dict) and _is_node(item.get("Plan")):
-        return Plan(_node(item["Plan"]), {key: value for key, value in item.items() if key != "Plan"})
-    raise PlanError(f"the document holds no plan: {_described(item)}", remedy=REMEDY)
+def _plans(value: Any) -> Iterable[Plan]:
+    """The outermost plans under ``value``, in the order of the document; a string may hold a document of its own."""
+    waiting = [(value, 0)]
+    while waiting:
+        held, depth = waiting.pop()
+        if depth > DEEPEST:
+            raise _too_deep()
+        if _is_node(held):
+            yield Plan(_tree(held), {})
+        elif isinstance(held, dict) and _is_node(held.get("Plan")):
+            yield Plan(_tree(held["Plan"]), {key: other for key, other in held.items() if key != "Plan"})
+        elif isinstance(held, _NESTED):
+            inner = list(held.values() if isinstance(held, dict) else held)
+            waiting.extend((item, depth + 1) for item in reversed(inner))
+        elif isinstance(held, str) and NODE in held:
+            waiting.extend((item, depth + 1) for item in reversed(documents(held)))
+
+
+def _is_node(value: Any) -> bool:
+    if not isinstance(value, dict):
+        return False
+    kind = value.get("Node Type")
+    return isinstance(kind, str) and bool(kind.strip())
+
+
+def _tree(root: dict[str, Any]) -> Node:
+    """The node and those below it. Its children are the nodes under any key: Citus nests them in "Distributed Query".
+
+    Without recursion: parents are listed before their children, and built after them.
+    """
+    found: list[dict[str, Any]] = []
+    parents: list[int] = []
+    waiting: list[tuple[Any, int, int]] = [(root, -1, 0)]
+    while waiting:
+        value, parent, depth = waiting.pop()
+        if depth > DEEPEST:
+            raise _too_deep()
+        if _is_node(value):
+            found.append(value)
+            parents.append(parent)
+            parent = len(found) - 1
+        inner = value.values() if isinstance(value, dict) else value
+        nested = [(held, parent, depth + 1) for held in inner if isinstance(held, _NESTED)]
+        waiting.extend(reversed(nested))
+    return _built(found, parents)
+
+
+def _built(found: list[dict[str, Any]], parents: list[int]) -> Node:
+    """``found`` are the nodes' objects in the order of the document, ``parents`` the place of each one's parent."""
+    children: list[list[Node]] = [[] for _ in found]
+    for place in range(len(found) - 1, 0, -1):
+        children[parents[place]].append(_node(found[place], children[place]))
+    return _node(found[0], children[0])
+
+
+def _node(value: dict[str, Any], last_first: list[Node]) -> Node:
+    fields = value.copy()
+    fields.pop("Plans", None)
+    return Node(" ".join(value["Node Type"].split()), fields, tuple(reversed(last_first)))
 
 
 def _described(item: Any) -> str:
     if isinstance(item, dict):
         return f'an object without "Plan", its keys: {", ".join(map(repr, list(item)[:5])) or "none"}'
+    if item == []:
+        return "an empty list"
     return f"expected an object, found {type(item).__name__}"
 
 
-def _is_node(value: Any) -> bool:
-    return isinstance(value, dict) and isinstance(value.get("Node Type"), str) and bool(value["Node Type"].strip())
-
-
-def _node(value: dict[str, Any]) -> Node:
-    """Its children are the nodes found under any key: Citus, for one, nests plans in "Distributed Query"."""
-    children: list[Node] = []
-    for held in value.values():
-        if isinstance(held, dict | list):
-            _collect(held, children)
-    fields = {key: held for key, held in value.items() if key != "Plans"}
-    return Node(" ".join(value["Node Type"].split()), fields, tuple(children))
-
-
-def _collect(value: Any, found: list[Node]) -> None:
-    if _is_node(value):
-        found.append(_node(value))
-    elif isinstance(value, dict | list):
-        for held in value.values() if isinstance(value, dict) else value:
-            _collect(held, found)
+def _too_deep() -> PlanError:
+    return PlanError("the document is nested too deeply to be a plan", remedy=REMEDY)
