@@ -1,8 +1,8 @@
 """The identity of a SQL statement: the same value for the same query, whatever the literals and the layout.
 
 ``pgparse.fingerprint`` gives ``id = $1``, ``id IN (…)`` and ``id = ANY($1)`` one value, so identity is the hash of
-the *normalised text*: libpg_query replaces the literals, we fold what remains (comments, white space, letter case,
-the length of IN lists and of VALUES lists).
+the *normalised text*: libpg_query replaces the literals, we fold what remains (a driver's placeholders, comments, white
+space, letter case, the length of IN, ARRAY and VALUES lists).
 """
 
 from __future__ import annotations
@@ -10,19 +10,15 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import re
+from collections.abc import Iterator
 from enum import StrEnum
+from functools import lru_cache
 
-_TOKEN = re.compile(
-    r"""(?P<quoted>"(?:[^"]|"")*"|'(?:[^']|'')*'|(?P<tag>\$(?:[A-Za-z_]\w*)?\$).*?(?P=tag))
-      | (?P<comment>--[^\n]*|/\*.*?\*/)
-      | (?P<placeholder>\$\d+)
-      | (?P<space>\s+)""",
-    re.DOTALL | re.VERBOSE,
-)
-_IN_LIST = re.compile(r"\bin \(\s*\?(?:\s*,\s*\?)*\s*\)")
-_VALUES = re.compile(r"\bvalues (\([^()]*\))(?:\s*,\s*\1)+")
+from pytest_perfbudget.statements.canonical import canonical
+from pytest_perfbudget.statements.placeholders import question_marks_and_names, server_side
+from pytest_perfbudget.statements.tokens import tokens, uncommented
+
 _NAME = re.compile(r"/\*\s*perf:\s*([\w.-]+)\s*\*/")
-_VERB = re.compile(r"\s*(?:(?:--[^\n]*\n|/\*.*?\*/)\s*)*\(*\s*([a-zA-Z]+)", re.DOTALL)
 _MODIFYING = ("InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt", "lockingClause", "intoClause")
 
 
@@ -34,6 +30,7 @@ class Kind(StrEnum):
     UTILITY = "utility"
 
 
+@lru_cache(maxsize=1024)
 def normalise(sql: str) -> str:
     """The text of a statement with everything taken out that does not make it another query.
 
@@ -41,15 +38,22 @@ def normalise(sql: str) -> str:
     """
     import pgparse
 
-    with contextlib.suppress(pgparse.PGQueryError):
-        sql = pgparse.normalize(sql)
-    folded = _TOKEN.sub(_fold, _lower(sql)).strip().rstrip(";").rstrip()
-    return _VALUES.sub(r"values \1, …", _IN_LIST.sub("in (?, …)", folded))
+    for readable in _readings(sql):
+        with contextlib.suppress(pgparse.PGQueryError):
+            return canonical(pgparse.normalize(readable))
+    return canonical(readable)
 
 
 def identity(sql: str) -> str:
     """Twelve hexadecimal digits that name a statement in baselines and reports."""
     return hashlib.sha256(normalise(sql).encode()).hexdigest()[:12]
+
+
+def _readings(sql: str) -> Iterator[str]:
+    """What PostgreSQL may have been sent: the text, or the text a driver has made of it."""
+    text = server_side(uncommented(sql))
+    yield text
+    yield question_marks_and_names(text)
 
 
 def perf_name(sql: str) -> str | None:
@@ -66,8 +70,7 @@ def one_line(sql: str, width: int = 0) -> str:
 
 def kind(sql: str) -> Kind:
     """Whether executing the statement again could change anything (a data-modifying CTE and a locking read could)."""
-    match = _VERB.match(sql)
-    verb = match[1].lower() if match else ""
+    verb = next((token.text for token in tokens(sql) if token.text not in "(;"), "")
     if verb in ("insert", "update", "delete", "merge"):
         return Kind.WRITE
     if verb in ("select", "with", "values", "table"):
@@ -78,26 +81,8 @@ def kind(sql: str) -> Kind:
 def _modifies(sql: str) -> bool:
     import pgparse
 
-    try:
-        tree = str(pgparse.parse(sql))
-    except pgparse.PGQueryError:
-        return True
-    return any(
-        word in tree for word in ("InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt", "lockingClause", "intoClause")
-    )
-
-
-def _lower(sql: str) -> str:
-    """Lower-case outside quotes, where PostgreSQL folds letter case too."""
-    parts, last = [], 0
-    for match in _TOKEN.finditer(sql):
-        parts.append(sql[last : match.start()].lower())
-        parts.append(match[0])
-        last = match.end()
-    return "".join([*parts, sql[last:].lower()])
-
-
-def _fold(match: re.Match[str]) -> str:
-    if match["quoted"]:
-        return match[0]
-    return "?" if match["placeholder"] else " "
+    for readable in _readings(sql):
+        with contextlib.suppress(pgparse.PGQueryError):
+            tree = str(pgparse.parse(readable))
+            return any(word in tree for word in _MODIFYING)
+    return True
