@@ -65,6 +65,8 @@ def _plans(value: Any) -> Iterable[Plan]:
             yield Plan(_tree(held), {})
         elif isinstance(held, dict) and _is_node(held.get("Plan")):
             yield Plan(_tree(held["Plan"]), {key: other for key, other in held.items() if key != "Plan"})
+        elif isinstance(held, dict) and "Node Type" in held:
+            continue  # a node that cannot be read: what is beneath it is not the plan
         elif isinstance(held, _NESTED):
             inner = list(held.values() if isinstance(held, dict) else held)
             waiting.extend((item, depth + 1) for item in reversed(inner))

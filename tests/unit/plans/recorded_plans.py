@@ -16,7 +16,3 @@ def names(major: int) -> list[str]:
 
 def document(name: str, major: int = 18) -> Any:
     return json.loads((HERE / f"pg{major}" / f"{name}.json").read_text())
-
-
-PLANNED = ("estimates_only", "estimated", "table_function_scan", "options_16", "options_overexplain")
-"""How the names of those end that were not executed."""

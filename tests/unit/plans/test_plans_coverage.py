@@ -12,7 +12,7 @@ from snapshots import matches
 from pytest_perfbudget.plans.labels import KNOWN
 from pytest_perfbudget.plans.parse import parse
 
-PAGE = Path(__file__).parents[3] / "docs" / "reference" / "plans.md"
+PAGE = Path(__file__).parents[3] / "docs" / "reference" / "nodes.md"
 TABLE = "<!-- the table of node types; tests/unit/plans/node_types.py writes it -->\n"
 
 

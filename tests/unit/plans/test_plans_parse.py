@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from plan_trees import JSON, JSON_LIKE, TREES, WILD_DOCUMENT
-from recorded_plans import MAJORS, PLANNED, document, names
+from plan_texts import JSON_LIKE, TREES
+from plan_trees import JSON, WILD_DOCUMENT
+from recorded_plans import MAJORS, document, names
 
 from pytest_perfbudget.errors import PlanError
 from pytest_perfbudget.plans.fingerprint import fingerprint
@@ -15,6 +16,8 @@ from pytest_perfbudget.plans.node import Plan
 from pytest_perfbudget.plans.parse import parse, parse_all
 from pytest_perfbudget.plans.work import work
 
+PLANNED = ("estimates_only", "estimated", "table_function_scan", "options_16", "options_overexplain")
+"""How the names of those end that were not executed."""
 NODE = {"Node Type": "Seq Scan", "Relation Name": "orders", "Alias": "o", "Odd Key": [1]}
 
 
@@ -64,7 +67,10 @@ def test_relationships_and_loops() -> None:
         ("[]", "an empty list"),
         ("42", "expected an object, found int"),
         ('["Notify"]', "expected an object, found list"),
-        ('{"Plan": {"Node Type": 7}}', "an object without \"Plan\", its keys: 'Plan'"),
+        (
+            '{"Plan": {"Node Type": 7, "Plans": [{"Node Type": "Seq Scan"}]}}',
+            "an object without \"Plan\", its keys: 'Plan'",
+        ),
         ('{"Plans": [], "x": 1}', "an object without \"Plan\", its keys: 'Plans', 'x'"),
         ("[" * 100_000, "is not JSON we can read"),
         ([{"Plan": NODE}, {"Plan": NODE}], "the plans of 2 statements"),
