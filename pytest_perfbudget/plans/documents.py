@@ -79,7 +79,7 @@ def _scattered(text: str) -> list[Any]:
 
 def _unreadable(error: ValueError | RecursionError) -> PlanError:
     if isinstance(error, json.JSONDecodeError):
-        where = f"line {error.lineno}, column {error.colno}"
-        return PlanError(f"the document is not JSON: {error.msg} at {where}", remedy=REMEDY)
+        what = f"{error.msg.removesuffix(' at')} at line {error.lineno}, column {error.colno}"
+        return PlanError(f"the document is not JSON: {what}", remedy=REMEDY)
     why = "it is nested too deeply" if isinstance(error, RecursionError) else " ".join(str(error).split())
     return PlanError(f"the document is not JSON we can read: {why}", remedy=REMEDY)

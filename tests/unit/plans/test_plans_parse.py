@@ -62,7 +62,7 @@ def test_relationships_and_loops() -> None:
     ("given", "words"),
     [
         ("Seq Scan on orders  (cost=0.00..1.00)", "is not JSON: Expecting value at line 1, column 1"),
-        ('[{"Plan": {"Node', "is not JSON"),
+        ('[{"Plan": {"Node', "is not JSON: Unterminated string starting at line 1, column 12"),
         (b"\xff\xfe\xfa", "is not text in UTF-8"),
         ("[]", "an empty list"),
         ("42", "expected an object, found int"),
