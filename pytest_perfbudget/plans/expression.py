@@ -2,8 +2,12 @@
 
 A literal and a parameter become ``?``, and the type PostgreSQL writes after them goes: a custom plan shows
 ``'42'::smallint`` or ``100000`` (drivers choose the type by magnitude) where the generic plan of the same statement,
-used from the sixth execution on, shows ``$1``. The type that matters stays: a cast of the column, as in
-``(id)::numeric = ?``.
+used from the sixth execution on, shows ``$1`` without a type. The types that decide what an index can serve stay: the
+cast of a column or of an expression, as in ``(id)::numeric = ?``, and the operator.
+
+The length of a list goes, be it ``ANY ('{1,2}')``, ``ARRAY[$1, $2]`` or the arms of an OR that a list of rows becomes:
+``((a = 1) AND (b = 2)) OR ((a = 3) AND (b = 4))`` is ``((a = ?) AND (b = ?)) OR ...``. A list of one is no list:
+PostgreSQL plans ``IN (1)`` as ``= 1``, another condition.
 """
 
 from __future__ import annotations
@@ -18,24 +22,36 @@ _TYPE = r"""::(?:"(?:[^"]|"")*"|[\w.]+)(?:\ (?:varying|precision))?(?:\(\d+(?:,\
 _TOKEN = re.compile(
     rf"""(?P<literal>(?:\bE'(?:[^'\\]|''|\\.)*'|\b[BX]?'(?:[^']|'')*'|'(?:[^']|'')*'
         |\(\$\d+\)(?=::)|\$\d+|\bNULL(?=::)|\b\d+(?:\.\d+)?(?:[eE][+-]?\d+)?\b)(?:{_TYPE})*)
+      | (?P<boolean>\b(?:true|false)\b(?!['"(]))
       | (?P<subplan>\b(?:Sub|Init)Plan\ \d+)
       | (?P<name>"(?:[^"]|"")*"|[A-Za-z_\u0080-\uffff][\w$]*)""",
     re.VERBOSE | re.DOTALL,
 )
 _LIST = re.compile(rf"\(ARRAY\[\?(?:,\ \?)*\]\){_TYPE}|ARRAY\[\?(?:,\ \?)*\](?:{_TYPE})?", re.VERBOSE)
+_INNER = r"\((?:[^()]|\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\))*\)"
+_OR = re.compile(rf"({_INNER})(?: OR \1)+")
+_CONSTANT = frozenset(("true", "false"))
+"""A One-Time Filter that PostgreSQL has worked out already."""
 
 
 @lru_cache(maxsize=4096)
 def normalise(text: str) -> str:
     """``((id = ANY ('{1,2}'::integer[])) AND (open))`` → ``(id = ANY (?)) AND (open)``."""
+    if text in _CONSTANT:
+        return text
     folded = _LIST.sub("?", _TOKEN.sub(_fold, text))
-    return " ".join(_bare(folded).split())
+    return " ".join(_bare(_arms(folded)).split())
 
 
 def _fold(match: re.Match[str]) -> str:
-    if match["literal"]:
+    if match["literal"] or match["boolean"]:
         return "?"
     return match[0].split(" ")[0] if match["subplan"] else stable(match[0])
+
+
+def _arms(text: str) -> str:
+    """Equal neighbours among the arms of an OR written once, with ``...`` for the others."""
+    return _OR.sub(r"\1 OR ...", text) if " OR " in text else text
 
 
 def _bare(text: str) -> str:

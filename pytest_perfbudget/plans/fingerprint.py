@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 
 from pytest_perfbudget.plans.node import Plan
 from pytest_perfbudget.plans.render import tree
 
-VERSION = 1
+VERSION = 2
 """Rises when the lines of ``render.tree`` change for an unchanged plan: fingerprints of two versions never compare."""
 
 
-def fingerprint(plan: Plan) -> str:
-    """Sixteen hexadecimal digits: SHA-256 of the version and the lines of ``tree(plan)``."""
-    text = "\n".join([f"version {VERSION}", *tree(plan)])
+def fingerprint(plan: Plan, *, parallel: bool = False) -> str:
+    """Sixteen hexadecimal digits: SHA-256 of the version and the lines of ``tree(plan, parallel=parallel)``.
+
+    A plan that is shared out to workers has the fingerprint of the plan one process would execute, so that a worker
+    more or less is no change of shape; ``parallel=True`` tells them apart.
+    """
+    return mark(tree(plan, parallel=parallel))
+
+
+def mark(lines: Sequence[str]) -> str:
+    """The fingerprint of a plan by its lines."""
+    text = "\n".join([f"version {VERSION}", *lines])
     # JSON may carry lone surrogates, which UTF-8 proper refuses.
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]

@@ -22,6 +22,8 @@ _OTHERS = frozenset((
 # fmt: on
 _AGGREGATES = {"Plain": "Aggregate", "Sorted": "GroupAggregate", "Hashed": "HashAggregate", "Mixed": "MixedAggregate"}
 _JOIN_TYPES = ("Left", "Right", "Full", "Semi", "Anti", "Right Semi", "Right Anti")
+_WRITES = ("Insert", "Update", "Delete")
+_SET_OPERATIONS = ("Except", "Except All", "Intersect", "Intersect All")
 CLASSES = frozenset(("Index Access", "Join", "Scan"))
 _INDEX_ACCESS = frozenset(("Index Scan", "Index Only Scan"))
 
@@ -31,6 +33,8 @@ KNOWN: frozenset[str] = (
     | _OTHERS
     | CLASSES
     | {f"{partial}{name}" for partial, name in product(("", "Partial ", "Finalize "), _AGGREGATES.values())}
+    | {f"{hashed}SetOp {command}" for hashed, command in product(("", "Hash"), _SET_OPERATIONS)}
+    | {f"Foreign {operation}" for operation in _WRITES}
     | {f"{join.removesuffix(' Join')} {kind} Join" for join, kind in product(JOINS, _JOIN_TYPES)}
 )
 """Every name a pattern may give: the node types of majors 14 to 18, their text forms, and the classes."""
@@ -43,6 +47,8 @@ def kind(node: Node) -> str:
         return kinds[node.type](node)
     if node.type in JOINS and node.text("Join Type") not in (None, "Inner"):
         return f"{node.type.removesuffix(' Join')} {node.text('Join Type')} Join"
+    if node.type == "Foreign Scan" and node.text("Operation") in _WRITES:
+        return f"Foreign {node.text('Operation')}"
     provider = node.text("Custom Plan Provider")
     return f"{node.type} ({provider})" if provider else node.type
 
@@ -50,6 +56,7 @@ def kind(node: Node) -> str:
 def names(node: Node) -> frozenset[str]:
     """Everything the node answers to in a pattern: its JSON type, its text form, its classes."""
     plain = _AGGREGATES.get(node.text("Strategy") or "") if node.type == "Aggregate" else None
+    plain = "HashSetOp" if node.type == "SetOp" and node.text("Strategy") == "Hashed" else plain
     classes = {"Join"} if node.type in JOINS else {"Scan"} if node.type in SCANS else set()
     if node.type in _INDEX_ACCESS or (node.type == "Bitmap Heap Scan" and indexes(node)):
         classes.add("Index Access")

@@ -7,6 +7,7 @@ import re
 _PLAIN = re.compile(r"[a-z_\u0080-\uffff][a-z0-9_$\u0080-\uffff]*\Z")
 _GENERATED = re.compile(r'"?\*([A-Za-z]+)\*(?:[ _]\d+)?"?')
 _TEMPORARY = re.compile(r"\bpg_(toast_)?temp_\d+\b")
+_SHARD = re.compile(r"(?<=\w)_\d{6,}(?![\w$])")
 _HYPOTHETICAL = re.compile(r"\A<\d+>")
 
 
@@ -33,3 +34,8 @@ def stable(text: str) -> str:
     """
     text = _GENERATED.sub(lambda match: match[1].lower(), text)
     return _HYPOTHETICAL.sub("", _TEMPORARY.sub(r"pg_\1temp", text))
+
+
+def unsharded(text: str) -> str:
+    """The text without the numbers Citus puts behind the names of shards and their indexes (six digits or more)."""
+    return _SHARD.sub("", text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from typing import Any
 
 from hypothesis import strategies as st
@@ -52,3 +53,16 @@ def lines(tree: tuple[str, tuple[Any, ...]], depth: int = 0) -> tuple[str, ...]:
     """The tree as ``render.tree`` writes it."""
     label, children = tree
     return ("  " * depth + label, *(line for child in children for line in lines(child, depth + 1)))
+
+
+def grown(seed: int, size: int) -> tuple[str, tuple[Any, ...]]:
+    """A tree of ``size`` nodes with few labels, the same for the same seed."""
+    chance = random.Random(seed)
+    labels = [chance.choice(("Hash", "Sort", "Append", "Seq Scan on a", "Seq Scan on b")) for _ in range(size)]
+    children: list[list[int]] = [[] for _ in range(size)]
+    for node in range(1, size):
+        children[chance.randrange(max(0, node - 12), node)].append(node)
+    built: dict[int, tuple[str, tuple[Any, ...]]] = {}
+    for node in reversed(range(size)):
+        built[node] = (labels[node], tuple(built[child] for child in children[node]))
+    return built[0]

@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+from functools import cache
+from itertools import pairwise
 from typing import Any
+from unittest.mock import patch
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
-from plan_trees import LABELS, TREE, lines
+from plan_trees import LABELS, TREE, grown, lines
 
-from pytest_perfbudget.plans.diff import _parents, diff, edits, matched
+from pytest_perfbudget.plans.diff import diff, edits, matched
+from pytest_perfbudget.plans.forest import parents
 
 INDEXED = ("Limit", "  Index Scan using orders_customer_idx on orders   Index Cond: customer_id = ?")
 SCANNED = ("Limit", "  Seq Scan on orders   Filter: customer_id = ?")
@@ -54,8 +58,14 @@ def test_both_sides_are_whole_and_the_edit_keeps_the_ancestry(old: Any, new: Any
     marks = [(line[0], line[1:].split()) for line in diff(before, after)]
     assert [words for mark, words in marks if mark != "+"] == [line.split() for line in before]
     assert [words for mark, words in marks if mark != "-"] == [line.split() for line in after]
-    pairs = matched(before, after)
-    above_old, above_new = _parents(before), _parents(after)
+    assert_an_edit(matched(before, after), before, after)
+
+
+def assert_an_edit(pairs: list[tuple[int, int]], before: tuple[str, ...], after: tuple[str, ...]) -> None:
+    """Order and ancestry are kept, and a node stays only as what it was."""
+    assert all(a < b and c < d for (a, c), (b, d) in pairwise(pairs))
+    assert all(before[left].strip() == after[right].strip() for left, right in pairs)
+    above_old, above_new = parents(before), parents(after)
     for left, right in pairs:
         kept_old = [pair for pair in pairs if pair[0] in _ancestors(left, above_old)]
         kept_new = [pair for pair in pairs if pair[1] in _ancestors(right, above_new)]
@@ -70,16 +80,42 @@ def test_the_edit_is_the_same_from_the_other_side(old: Any, new: Any) -> None:
 
 @given(TREE, LABELS | st.just("Memoize"), st.data())
 def test_an_inserted_node_is_exactly_one_insertion(tree: Any, label: str, data: st.DataObject) -> None:
-    count = len(lines(tree))
-    if label != "Memoize":
-        tree = _relabelled(tree, label)
-    new = _inserted(tree, data.draw(st.integers(0, count - 1)), label, data)
+    """Whatever its label: one that the tree has already does not confuse it."""
+    new = _inserted(tree, data.draw(st.integers(0, len(lines(tree)) - 1)), label, data)
+    assert edits(lines(tree), lines(new)) == (0, 1)
+    assert edits(lines(new), lines(tree)) == (1, 0)
+
+
+@settings(max_examples=30)
+@given(st.integers(0, 2**32), st.sampled_from(["Hash", "Memoize"]), st.data())
+def test_an_inserted_node_is_one_insertion_in_a_tree_of_hundreds_of_nodes(
+    seed: int, label: str, data: st.DataObject
+) -> None:
+    tree = grown(seed, 300)
+    new = _inserted(tree, data.draw(st.integers(0, 299)), label, data)
     assert edits(lines(tree), lines(new)) == (0, 1)
 
 
-def _relabelled(tree: Any, label: str) -> Any:
-    """Without the label, so that what is inserted is new to the tree."""
-    return ("Unique" if tree[0] == label else tree[0], tuple(_relabelled(child, label) for child in tree[1]))
+@given(TREE, TREE)
+def test_no_edit_is_smaller(old: Any, new: Any) -> None:
+    before, after = lines(old), lines(new)
+    assert len(matched(before, after)) == most_in_common((old,), (new,))
+
+
+@given(TREE, TREE)
+def test_what_the_search_falls_back_to_is_an_edit_too(old: Any, new: Any) -> None:
+    before, after = lines(old), lines(new)
+    with patch("pytest_perfbudget.plans.edit.CHOICES", 0):
+        pairs = matched(before, after)
+    assert_an_edit(pairs, before, after)
+    assert len(pairs) <= most_in_common((old,), (new,))
+
+
+def test_trees_with_little_in_common_and_few_labels_give_an_edit() -> None:
+    before, after = lines(grown(1, 1000)), lines(grown(2, 1000))
+    pairs = matched(before, after)
+    assert len(pairs) > 250
+    assert_an_edit(pairs, before, after)
 
 
 def _inserted(tree: Any, position: int, label: str, data: st.DataObject) -> Any:
@@ -98,6 +134,18 @@ def _inserted(tree: Any, position: int, label: str, data: st.DataObject) -> Any:
             return (name, (*children[:index], _inserted(child, position, label, data), *children[index + 1 :]))
         position -= size
     raise AssertionError(position)
+
+
+@cache
+def most_in_common(old: Any, new: Any) -> int:
+    """By trying everything: the first tree of either side loses its root, or both roots stay."""
+    if not old or not new:
+        return 0
+    (label, children), rest = old[0], old[1:]
+    (other, below), after = new[0], new[1:]
+    best = max(most_in_common(children + rest, new), most_in_common(old, below + after))
+    both = 1 + most_in_common(children, below) + most_in_common(rest, after) if label == other else 0
+    return max(best, both)
 
 
 def _ancestors(position: int, parents: list[int]) -> set[int]:

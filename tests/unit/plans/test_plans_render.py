@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import copy
+import json
+import random
 import re
 from typing import Any
 
 import pytest
+import shape_plans
 from hypothesis import given
 from hypothesis import strategies as st
 from recorded_plans import MAJORS, document, names
@@ -101,6 +104,13 @@ def test_shape_differs_between_majors_where_postgres_differs() -> None:
         ('("*VALUES*_3".column1 = 1)', "values.column1 = ?"),
         ("(pg_temp_12.f(a) > 0)", "pg_temp.f(a) > ?"),
         ("lower((name)::text) DESC", "lower((name)::text) DESC"),
+        ("(COALESCE(done, false) AND (a = true))", "COALESCE(done, ?) AND (a = ?)"),
+        ("(true_at IS TRUE)", "true_at IS TRUE"),
+        ("(\"true\" = 1)", '"true" = ?'),
+        ("false", "false"),
+        ("(((a = 1) AND (b = 2)) OR ((a = 3) AND (b = 4)))", "((a = ?) AND (b = ?)) OR ..."),
+        ("(((a = 1) AND (b = 2)) OR ((a = 3) AND (b = 4)) OR ((a = 5) AND (b = 6)))", "((a = ?) AND (b = ?)) OR ..."),
+        ("((a = 1) OR (b = 2))", "(a = ?) OR (b = ?)"),
     ],
 )  # fmt: skip
 def test_conditions(written: str, text: str) -> None:
@@ -120,6 +130,85 @@ def test_no_literal_changes_a_condition(value: int | str) -> None:
 def test_two_literals_one_fingerprint() -> None:
     assert _mark("index_scan_limit") == _mark("index_scan_limit_other_literal")
     assert _mark("any_list_2") == _mark("any_list_5")
+
+
+@pytest.mark.parametrize("major", shape_plans.MAJORS)
+def test_lists_of_rows_of_two_lengths_have_one_fingerprint(major: int) -> None:
+    two, three = shape_plans.plan("scans/rows_2", major), shape_plans.plan("scans/rows_3", major)
+    assert tree(two) == tree(three)
+    assert "BitmapOr" in "".join(tree(two))
+    assert fingerprint(two) == fingerprint(three)
+
+
+def test_the_parts_of_a_bitmap_that_differ_are_all_written() -> None:
+    lines = tree(parse(document("bitmap_or")))
+    assert len([line for line in lines if "Bitmap Index Scan" in line]) == 2
+
+
+def test_the_shards_of_citus_are_one_table_and_a_number_behind_another_name_stays() -> None:
+    def distributed(shard: str) -> Any:
+        scan = {
+            "Node Type": "Index Scan", "Relation Name": f"lineitem_{shard}", "Alias": "lineitem",
+            "Index Name": f"lineitem_pkey_{shard}", "Filter": f"(lineitem_{shard}.qty > 5)",
+        }  # fmt: skip
+        tasks = [{"Node": "host=a", "Remote Plan": [[{"Plan": scan}]]}]
+        return parse({"Node Type": "Custom Scan", "Custom Plan Provider": "Citus Adaptive",
+                      "Distributed Query": {"Job": {"Tasks": tasks}}})  # fmt: skip
+
+    below = "  Index Scan using lineitem_pkey on lineitem   Filter: lineitem.qty > ?"
+    assert tree(distributed("360000"))[1] == below
+    assert fingerprint(distributed("360000")) == fingerprint(distributed("360001"))
+    plain = {"Node Type": "Seq Scan", "Relation Name": "events_202401"}
+    assert tree(parse(plain)) == ("Seq Scan on events_202401",)
+
+
+CONDITIONS = ("Filter", "Index Cond", "Recheck Cond", "Hash Cond", "Join Filter", "One-Time Filter")
+LITERAL = re.compile(r"'[^']*'|(?<![\w$'\"])\d+(?:\.\d+)?\b")
+
+
+@pytest.mark.parametrize("major", MAJORS)
+@given(data=st.data())
+def test_no_literal_changes_the_fingerprint_of_a_plan(major: int, data: st.DataObject) -> None:
+    original = document(data.draw(st.sampled_from(names(major))), major)
+    changed = copy.deepcopy(original)
+    _other_literals(changed, str(data.draw(st.integers(0, 10**9))))
+    assert fingerprint(parse(changed)) == fingerprint(parse(original))
+
+
+def test_literals_are_really_changed() -> None:
+    changed = document("seq_scan_filter")
+    _other_literals(changed, "77")
+    assert changed[0]["Plan"]["Filter"] == "(((note)::text ~~ '77'::text) AND (total = 77))"
+
+
+def _other_literals(value: Any, other: str) -> None:
+    if isinstance(value, list):
+        for item in value:
+            _other_literals(item, other)
+    elif isinstance(value, dict):
+        for key, held in value.items():
+            if key in CONDITIONS and isinstance(held, str):
+                value[key] = LITERAL.sub(lambda match: f"'{other}'" if match[0][0] == "'" else other, held)
+            else:
+                _other_literals(held, other)
+
+
+@pytest.mark.parametrize("major", MAJORS)
+@given(data=st.data())
+def test_neither_layout_nor_the_order_of_keys_changes_the_fingerprint(major: int, data: st.DataObject) -> None:
+    original = document(data.draw(st.sampled_from(names(major))), major)
+    shuffled = json.dumps(_shuffled(original, data.draw(st.randoms())), indent=data.draw(st.none() | st.integers(0, 9)))
+    assert fingerprint(parse(shuffled)) == fingerprint(parse(original))
+
+
+def _shuffled(value: Any, chance: random.Random) -> Any:
+    if isinstance(value, list):
+        return [_shuffled(item, chance) for item in value]
+    if not isinstance(value, dict):
+        return value
+    items = [(key, _shuffled(held, chance)) for key, held in value.items()]
+    chance.shuffle(items)
+    return dict(items)
 
 
 def test_the_generic_plan_is_the_custom_plan() -> None:

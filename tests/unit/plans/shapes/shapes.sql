@@ -1,0 +1,22 @@
+-- The tables of the recorded shapes: partitions at two levels, inheritance, names that need quotes.
+CREATE TABLE events (id int, at int, kind int, note text) PARTITION BY RANGE (at);
+CREATE TABLE events_2024 PARTITION OF events FOR VALUES FROM (0) TO (100) PARTITION BY LIST (kind);
+CREATE TABLE events_2024_a PARTITION OF events_2024 FOR VALUES IN (1, 2, 3);
+CREATE TABLE events_2024_b PARTITION OF events_2024 FOR VALUES IN (4, 5, 6);
+CREATE TABLE "Events 2025" PARTITION OF events FOR VALUES FROM (100) TO (200);
+CREATE TABLE archived PARTITION OF events FOR VALUES FROM (200) TO (300);
+INSERT INTO events SELECT g, g % 300, 1 + g % 6, 'n' || g FROM generate_series(1, 30000) g;
+CREATE INDEX ON events (id);
+CREATE TABLE parent (id int, v int);
+CREATE TABLE child () INHERITS (parent);
+INSERT INTO parent SELECT g, g FROM generate_series(1, 1000) g;
+INSERT INTO child SELECT g, g FROM generate_series(1, 1000) g;
+CREATE TABLE orders (id int PRIMARY KEY, customer int, status int, total numeric, note text);
+INSERT INTO orders SELECT g, g % 1000, g % 7, g % 77, 'x' || g FROM generate_series(1, 40000) g;
+CREATE INDEX orders_customer ON orders (customer);
+CREATE TABLE orders_1 (id int PRIMARY KEY, customer int);
+INSERT INTO orders_1 SELECT g, g FROM generate_series(1, 1000) g;
+CREATE TABLE "Order ""Lines""" (id int PRIMARY KEY);
+INSERT INTO "Order ""Lines""" SELECT generate_series(1, 100);
+CREATE TABLE tied (a int, b int, c int);
+INSERT INTO tied SELECT g % 500, g, g FROM generate_series(1, 20000) g;
