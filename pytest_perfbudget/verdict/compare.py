@@ -2,92 +2,55 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from enum import IntEnum
+from dataclasses import replace
 
 from pytest_perfbudget.baselines.record import QueryRecord
-from pytest_perfbudget.budgets.budget import Budget, Regress
-from pytest_perfbudget.model import Finding, QueryEvidence, Verdict, Work
+from pytest_perfbudget.budgets.budget import Budget
+from pytest_perfbudget.model import Finding, QueryEvidence, Verdict
 from pytest_perfbudget.plans.access import access_paths
 from pytest_perfbudget.plans.diff import diff
 from pytest_perfbudget.plans.fingerprint import VERSION
 from pytest_perfbudget.plans.parse import parse
+from pytest_perfbudget.plans.ties import Shape, shape
 from pytest_perfbudget.rules.base import CRASH, Hit, Rule, check
 from pytest_perfbudget.rules.subject import Subject
+from pytest_perfbudget.verdict.decide import decide, words, worse
+from pytest_perfbudget.verdict.figures import Change, cost_changes, work_changes
 from pytest_perfbudget.verdict.gather import site_of
-
-COMPARED = ("buffers", "temp", "wal")
-"""Counters that say "more work". The others follow from the shape or are bounded by budgets of their own."""
-
-
-class Trend(IntEnum):
-    LESS = -1
-    EQUAL = 0
-    MORE = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One figure, old → new, and what it means under the margin."""
-
-    metric: str
-    old: float
-    new: float
-    trend: Trend
-
-
-def trend(old: float, new: float, margin: Regress) -> Trend:
-    """MORE means more than ``ratio`` *and* more than ``blocks``: small plans do not fail on a page or two."""
-    if new > old * (1 + margin.ratio) and new > old + margin.blocks:
-        return Trend.MORE
-    if old > new * (1 + margin.ratio) and old > new + margin.blocks:
-        return Trend.LESS
-    return Trend.EQUAL
-
-
-def work_changes(old: Work, new: Work, margin: Regress) -> tuple[Change, ...]:
-    """The counters of ``COMPARED`` and the spills (any more is more), each with its trend."""
-    changes = []
-    for name in COMPARED:
-        before, now = getattr(old, name), getattr(new, name)
-        changes.append(Change(f"work.{name}", before, now, trend(before, now, margin)))
-    spills = Trend((new.spills > old.spills) - (new.spills < old.spills))
-    return (*changes, Change("work.spills", old.spills, new.spills, spills))
 
 
 def compare(old: QueryRecord, new: QueryEvidence, budget: Budget, rules: tuple[Rule, ...]) -> list[Finding]:
     """The findings of one query; a single ``same`` when neither shape nor work moved."""
     if any(plan.version != VERSION for plan in old.plans):
         return [_finding(new, "plan.baseline", Verdict.INCOMPARABLE, "recorded with another fingerprint version")]
-    shape = _shape_changed(old, new) and budget.plan_baseline != "off"
-    changes = _changes(old, new, budget)
-    worse = [change for change in changes if change.trend is Trend.MORE]
-    better = any(change.trend is Trend.LESS for change in changes)
-    if worse or (shape and budget.plan_baseline == "exact"):
-        return _regressed(old, new, worse, shape, rules)
-    verdict = Verdict.IMPROVED if better else Verdict.EQUIVALENT if shape else Verdict.SAME
-    words = {Verdict.IMPROVED: "less work", Verdict.EQUIVALENT: "another plan, no more work", Verdict.SAME: "unchanged"}
-    return [replace(_finding(new, "plan.baseline", verdict, words[verdict]), detail=_diff(old, new) if shape else ())]
+    now, changes = _shape(old, new), _changes(old, new, budget)
+    verdict = decide(now, changes, budget.plan_baseline)
+    other = now is not Shape.SAME and budget.plan_baseline != "off"
+    if verdict is Verdict.REGRESSED:
+        return _regressed(old, new, worse(changes), other, rules)
+    finding = _finding(new, "plan.baseline", verdict, words(verdict, now))
+    return [replace(finding, detail=_diff(old, new) if other else ())]
 
 
-def _shape_changed(old: QueryRecord, new: QueryEvidence) -> bool:
+def _shape(old: QueryRecord, new: QueryEvidence) -> Shape:
+    """By the lines of the plans that are not known by their fingerprint."""
     known = {plan.fingerprint for plan in old.plans} | set(old.accepted)
-    return not {plan.fingerprint for plan in new.plans} <= known
+    return shape((plan.tree for plan in old.plans), (plan.tree for plan in new.plans if plan.fingerprint not in known))
 
 
 def _changes(old: QueryRecord, new: QueryEvidence, budget: Budget) -> tuple[Change, ...]:
     """Counted work where both sides have it, per call when the calls differ is not the question: sums are."""
     if old.work is not None and new.work is not None:
         return work_changes(old.work, new.work, budget.regress)
-    return (Change("work.cost", old.cost, new.cost, trend(old.cost, new.cost, budget.regress)),)
+    return cost_changes(old.cost, new.cost, budget.regress)
 
 
 def _regressed(
-    old: QueryRecord, new: QueryEvidence, worse: list[Change], shape: bool, rules: tuple[Rule, ...]
+    old: QueryRecord, new: QueryEvidence, rises: list[Change], other: bool, rules: tuple[Rule, ...]
 ) -> list[Finding]:
     """The shape's finding (by the rule that explains it, if one does) and one for each figure that rose."""
     findings = []
-    if shape:
+    if other:
         detail = _diff(old, new)
         hits, silent = _new_hits(old, new, rules)
         findings += [_finding(new, hit.code, Verdict.UNJUDGED, hit.message) for hit in silent]
@@ -95,9 +58,9 @@ def _regressed(
             findings.append(replace(_finding(new, hit.code, Verdict.REGRESSED, _hit_words(hit, old)), detail=detail))
             detail = ()
         if not hits:
-            words = "the plan differs from the baseline" + ("" if worse else ", and plan.baseline is exact")
-            findings.append(replace(_finding(new, "plan.baseline", Verdict.REGRESSED, words), detail=detail))
-    return findings + [_rise(new, change) for change in worse]
+            why = "the plan differs from the baseline" + ("" if rises else ", and plan.baseline is exact")
+            findings.append(replace(_finding(new, "plan.baseline", Verdict.REGRESSED, why), detail=detail))
+    return findings + [_rise(new, change) for change in rises]
 
 
 def _rise(query: QueryEvidence, change: Change) -> Finding:

@@ -11,8 +11,9 @@ from pytest_perfbudget.budgets.budget import Budget
 from pytest_perfbudget.model import WORK_METRICS, Finding, Pair, QueryEvidence, TestEvidence, Verdict, Work
 from pytest_perfbudget.rules.base import Rule
 from pytest_perfbudget.verdict.clauses import check_clauses
-from pytest_perfbudget.verdict.compare import Trend, compare, work_changes
+from pytest_perfbudget.verdict.compare import compare
 from pytest_perfbudget.verdict.environment import incomparable
+from pytest_perfbudget.verdict.figures import Trend, work_changes
 from pytest_perfbudget.verdict.gather import site_of
 from pytest_perfbudget.verdict.judgement import Judgement, by_rank, waive
 from pytest_perfbudget.verdict.limits import check_limits

@@ -8,7 +8,7 @@ from verdict_data import evidence, scan, statement
 
 from pytest_perfbudget.baselines.record import record
 from pytest_perfbudget.budgets.budget import Regress
-from pytest_perfbudget.verdict.compare import Trend, trend
+from pytest_perfbudget.verdict.figures import Trend, trend
 from pytest_perfbudget.verdict.pairing import pair
 
 COUNTS = st.integers(0, 10**9)
