@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import argparse
+import importlib
 import inspect
+import re
 from pathlib import Path
 
 import pytest
 from snapshots import matches
 
 from pytest_perfbudget.budgets.keys import KEYS
+from pytest_perfbudget.cli.main import COMMANDS
 from pytest_perfbudget.plugin import fixtures, hookspecs
 from pytest_perfbudget.plugin.options import OPTIONS
 from pytest_perfbudget.plugin.settings import DEFAULTS
@@ -53,6 +57,16 @@ def test_every_hook_is_documented_with_its_signature(name: str) -> None:
 
 def test_the_page_of_the_rules_is_made_of_their_docstrings() -> None:
     matches(REFERENCE / "rules.md", reference(BUILTIN))
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_is_documented_with_its_options(command: str) -> None:
+    parser = argparse.ArgumentParser(add_help=False)
+    importlib.import_module(f"pytest_perfbudget.cli.{command}").add(parser)
+    section = page("commands.md").partition(f"## `perfbudget {command}")[2].partition("\n## ")[0]
+    flags = {flag for action in parser._actions for flag in action.option_strings}
+    assert section
+    assert flags == set(re.findall(r"^\| `(--[a-z]+)", section, re.MULTILINE))
 
 
 def test_the_marker_is_documented() -> None:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pytest_perfbudget.model import Work
 from pytest_perfbudget.plans import facts
 from pytest_perfbudget.plans.identifiers import identifiers
-from pytest_perfbudget.plans.labels import label
+from pytest_perfbudget.plans.labels import indexes, label
+from pytest_perfbudget.plans.names import quoted
 from pytest_perfbudget.plans.node import Node, Plan
 from pytest_perfbudget.plans.work import work
 
@@ -55,7 +56,7 @@ def major(plan: Plan) -> int:
 def _scan(node: Node) -> ScanFacts:
     others = sum(facts.blocks(child) for child in node.children if child.type not in _BITMAPS)
     return ScanFacts(
-        access=label(node),
+        access=_access(node),
         rows=facts.rows(node),
         rows_removed=facts.rows_removed(node),
         loops=node.loops,
@@ -63,3 +64,11 @@ def _scan(node: Node) -> ScanFacts:
         planned=int(node.number("Plan Rows")),
         cost=node.number("Total Cost"),
     )
+
+
+def _access(node: Node) -> str:
+    """The node's label; a bitmap names its indexes."""
+    if node.type != "Bitmap Heap Scan":
+        return label(node)
+    names = ", ".join(map(quoted, indexes(node)))
+    return label(node).replace("Bitmap Heap Scan", f"Bitmap Heap Scan using {names}", 1) if names else label(node)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from pytest_perfbudget.model import Problem, RunResult, TestResult, Verdict
 from pytest_perfbudget.report.lines import labelled
+from pytest_perfbudget.report.tables import table
 from pytest_perfbudget.units import format_count, format_seconds
 
 GREEN = (Verdict.WAIVED, Verdict.IMPROVED, Verdict.EQUIVALENT, Verdict.SAME)
@@ -66,19 +67,11 @@ def _statements(test: TestResult) -> int:
 
 
 def _table(tests: Sequence[TestResult]) -> list[str]:
-    from tabulate import tabulate
-
     rows = [_row(test) for test in sorted(tests, key=lambda test: test.verdict.rank)]
     headers = ["test", "budget", "verdict", "statements", "buffers", "p95"]
     kept = [column for column in range(len(headers)) if column < 5 or any(row[column] for row in rows)]
-    table = tabulate(
-        [[row[column] for column in kept] for row in rows],
-        headers=[headers[column] for column in kept],
-        tablefmt="simple",
-        colalign=[("left", "left", "left", "right", "right", "right")[column] for column in kept],
-        disable_numparse=True,
-    )
-    return [line.rstrip() for line in table.splitlines()]
+    shown = [[row[column] for column in kept] for row in rows]
+    return table([headers[column] for column in kept], shown, right=range(3, len(kept)))
 
 
 def _row(test: TestResult) -> list[str]:
