@@ -45,10 +45,13 @@ class _Place:
 
 
 @dataclass(frozen=True, slots=True)
-class _Scan:
-    """A scan and what it is called; the number EXPLAIN put behind its alias is 0 where it put none."""
+class Named:
+    """What a scan is called in the query: ``base`` is its alias without EXPLAIN's ``number`` (0 where it put none).
 
-    node: Node
+    ``partition`` is the table's own name where ``base`` is that of a table of which it is a part, by what the aliases
+    say; ``subplan`` is empty at the top.
+    """
+
     base: str
     number: int
     partition: str
@@ -64,38 +67,40 @@ def identifiers(plan: Plan) -> dict[Node, str]:
 
     The index part of a bitmap has no alias: it belongs to the heap scan above it.
     """
-    scans = list(_scans(plan))
+    scans = named(plan)
     counted: Counter[tuple[str, str, str]] = Counter()
     occurrences: dict[Node, int] = {}
-    for scan in sorted(scans, key=lambda scan: scan.number):
-        counted[scan.key] += 1
-        occurrences[scan.node] = counted[scan.key]
-    return {scan.node: _written(scan, occurrences[scan.node]) for scan in scans}
+    for node, name in sorted(scans.items(), key=lambda item: item[1].number):
+        counted[name.key] += 1
+        occurrences[node] = counted[name.key]
+    return {node: _written(node, name, occurrences[node]) for node, name in scans.items()}
 
 
-def _written(scan: _Scan, occurrence: int) -> str:
-    words = [quoted(scan.base), f"#{occurrence}" if occurrence > 1 else ""]
-    if scan.partition:
-        schema = f"{quoted(scan.node.schema)}." if scan.node.schema else ""
-        words.append(f"/{schema}{quoted(scan.partition)}")
-    return "".join([*words, f"@{quoted(scan.subplan)}" if scan.subplan else ""])
-
-
-def _scans(plan: Plan) -> Iterator[_Scan]:
+def named(plan: Plan) -> dict[Node, Named]:
+    """Every scan that has an alias, in the order of the plan, and what it is called."""
     places = list(_places(plan.root))
     scanned = {place.node.alias for place in places}
     known = scanned | {node.alias for node in plan.root.walk() if node.alias}
     family = Counter((place.append, place.base) for place in places)
+    found = {}
     for place in places:
         node, base = place.node, place.base
-        partition = (
-            base and base not in scanned and _partition(place, (place.append and family[place.append, base]) or 0)
-        )
+        relatives = family[place.append, base] if place.append else 1
+        partition = base and base not in scanned and _partition(place, relatives)
         if partition or (base in known and node.alias != node.relation):
             number = int((node.alias or "")[len(base) + 1 :])
-            yield _Scan(node, base, number, node.relation or "" if partition else "", place.subplan)
+            found[node] = Named(base, number, node.relation or "" if partition else "", place.subplan)
         else:
-            yield _Scan(node, node.alias or "", 0, "", place.subplan)
+            found[node] = Named(node.alias or "", 0, "", place.subplan)
+    return found
+
+
+def _written(node: Node, name: Named, occurrence: int) -> str:
+    words = [quoted(name.base), f"#{occurrence}" if occurrence > 1 else ""]
+    if name.partition:
+        schema = f"{quoted(node.schema)}." if node.schema else ""
+        words.append(f"/{schema}{quoted(name.partition)}")
+    return "".join([*words, f"@{quoted(name.subplan)}" if name.subplan else ""])
 
 
 def _partition(place: _Place, relatives: int) -> bool:

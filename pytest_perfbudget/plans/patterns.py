@@ -17,6 +17,7 @@ from difflib import get_close_matches
 from pytest_perfbudget.plans.labels import KNOWN, indexes, names
 from pytest_perfbudget.plans.names import quoted, unquoted
 from pytest_perfbudget.plans.node import Node, Plan
+from pytest_perfbudget.plans.relations import Ancestors, Names, Path, Relations
 
 _NAME = r'(?:"(?:[^"]|"")+"|[^\s".<>]+)'
 _STEP = re.compile(
@@ -49,19 +50,25 @@ class Step:
             ]
         return " ".join(words)
 
-    def fits(self, path: tuple[Node, ...]) -> bool:
+    def fits(self, path: Path, relations: Relations) -> bool:
         """Whether the last node of ``path`` (root, …, parent, node) is what this step describes."""
         node = path[-1]
         return (
             self.type in names(node)
             and (node.parallel or not self.parallel)
-            and (self.index is None or any(_like(self.index, index) for index in indexes(node)))
-            and (self.relation is None or self._reads(path))
-            and (self.schema is None or node.schema is None or _like(self.schema, node.schema))
+            and (self.index is None or self._uses(node, relations))
+            and (self.relation is None or self.reads(relations.names(path)))
         )
 
-    def _reads(self, path: tuple[Node, ...]) -> bool:
-        return any(_like(self.relation or "", name) for name in _relations(path))
+    def _uses(self, node: Node, relations: Relations) -> bool:
+        return any(_like(self.index or "", index) for index in relations.indexes(indexes(node), node.schema))
+
+    def reads(self, called: Names) -> bool:
+        """Whether the step's table is among the names. Its schema is held against those that have one."""
+        return any(
+            _like(self.relation or "", name) and (self.schema is None or schema is None or _like(self.schema, schema))
+            for schema, name in called
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,40 +101,36 @@ class Pattern:
             dict.fromkeys(f"{step.schema}.{step.relation}" if step.schema else str(step.relation) for step in named)
         )
 
-    def matches(self, plan: Plan) -> tuple[Node, ...]:
+    def reads(self, plan: Plan, ancestors: Ancestors | None = None) -> bool:
+        """Whether the plan reads, or writes, every table that the pattern names."""
+        relations = Relations(plan, ancestors)
+        called = [relations.names(path) for path in plan.root.walk_paths()]
+        named = [step for step in self.steps if step.relation and "*" not in step.relation]
+        return all(any(step.reads(names) for names in called) for step in named)
+
+    def matches(self, plan: Plan, ancestors: Ancestors | None = None) -> tuple[Node, ...]:
         """The lowest node of every place that fits: the Sort of ``Sort < Limit``, the scan of ``Join > Seq Scan on *``.
 
-        A schema is held against plans of EXPLAIN (VERBOSE) alone; others do not show it and fit any.
+        A pattern that names a table finds the scans of its partitions: all of them with the catalogue's ``ancestors``,
+        without it those that their aliases tell of. A schema is held against plans of EXPLAIN (VERBOSE) alone; others
+        do not show it and fit any.
         """
         *above, last = self.steps if self.arrow != "<" else self.steps[::-1]
-        paths = (path for path in plan.root.walk_paths() if last.fits(path))
-        return tuple(path[-1] for path in paths if _in_order(above, path))
+        relations = Relations(plan, ancestors)
+        paths = (path for path in plan.root.walk_paths() if last.fits(path, relations))
+        return tuple(path[-1] for path in paths if _in_order(above, path, relations))
 
 
-def _in_order(above: list[Step], path: tuple[Node, ...]) -> bool:
+def _in_order(above: list[Step], path: Path, relations: Relations) -> bool:
     """Whether the ancestors hold the steps from the top down, each at any depth below the one before."""
     wanted = iter(above)
     step = next(wanted, None)
     for end in range(1, len(path)):
         if step is None:
             break
-        if step.fits(path[:end]):
+        if step.fits(path[:end], relations):
             step = next(wanted, None)
     return step is None
-
-
-def _relations(path: tuple[Node, ...]) -> set[str]:
-    """Names a node's relation goes by: table, alias, the parent of a partition, the index of a bitmap's part."""
-    node = path[-1]
-    if node.type == "Bitmap Index Scan":
-        heap = next((above for above in reversed(path[:-1]) if above.type == "Bitmap Heap Scan"), None)
-        found = {node.index, heap.relation, heap.alias} if heap else {node.index}
-    else:
-        found = {node.relation, node.alias, node.text("CTE Name"), node.text("Function Name")}
-    # PostgreSQL names the partitions of orders orders_1, orders_2 …, after the alias where the query gives one.
-    if node.relationship == "Member" and node.alias != node.relation:
-        found.add(re.sub(r"_\d+\Z", "", node.alias or ""))
-    return {name for name in found if name}
 
 
 def _like(pattern: str, name: str) -> bool:

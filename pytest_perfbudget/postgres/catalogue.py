@@ -1,4 +1,4 @@
-"""What a database holds: names of tables, their size, definitions of indexes."""
+"""What a database holds: names of tables, their size, what they are parts of, definitions of indexes."""
 
 from __future__ import annotations
 
@@ -24,6 +24,16 @@ select n.nspname, c.relname, pg_table_is_visible(c.oid), pg_get_indexdef(c.oid)
 from pg_class c join pg_namespace n on n.oid = c.relnamespace
 where c.relkind in ('i', 'I') and {_USER} order by 1, 2"""
 
+_ANCESTORS = f"""
+with recursive above (oid, ancestor, distance) as (
+    select inhrelid, inhparent, 1 from pg_inherits
+    union all
+    select a.oid, i.inhparent, a.distance + 1 from above a join pg_inherits i on i.inhrelid = a.ancestor)
+select n.nspname, c.relname, pg_table_is_visible(c.oid), pn.nspname, p.relname
+from above a join pg_class c on c.oid = a.oid join pg_namespace n on n.oid = c.relnamespace
+join pg_class p on p.oid = a.ancestor join pg_namespace pn on pn.oid = p.relnamespace
+where {_USER} order by 1, 2, a.distance, 4, 5"""
+
 
 def tables(connection: psycopg.Connection) -> frozenset[str]:
     """Plain and schema-qualified names of all tables, partitions, views and foreign tables."""
@@ -43,3 +53,13 @@ def indexes(connection: psycopg.Connection) -> dict[str, str]:
     """Name → definition of each index; the name is qualified where the search path does not find it."""
     rows = connection.execute(_INDEXES).fetchall()
     return {name if visible else f"{schema}.{name}": definition for schema, name, visible, definition in rows}
+
+
+def ancestors(connection: psycopg.Connection) -> dict[str, tuple[tuple[str, str], ...]]:
+    """Every partition or child, of a table or of an index → what it is a part of as (schema, name), the nearest first.
+    Keys are as in ``pages``: the plain name where the search path finds it, and the qualified one."""
+    found: dict[str, tuple[tuple[str, str], ...]] = {}
+    for schema, name, visible, above, ancestor in connection.execute(_ANCESTORS).fetchall():
+        for key in (f"{schema}.{name}", name) if visible else (f"{schema}.{name}",):
+            found[key] = (*found.get(key, ()), (above, ancestor))
+    return found

@@ -12,6 +12,7 @@ from pytest_perfbudget.advice.explain import explain
 from pytest_perfbudget.budgets.budget import Budget
 from pytest_perfbudget.errors import At, BudgetError
 from pytest_perfbudget.model import Finding, Statement, TestEvidence, TestResult, Verdict
+from pytest_perfbudget.plans.names import quoted
 from pytest_perfbudget.report.failure import failure
 from pytest_perfbudget.report.junit import properties
 from pytest_perfbudget.session.options import Options
@@ -93,6 +94,7 @@ class Examiner:
             date.today(),
             self._place.facts.pages,
             self._parts.rules,
+            ancestors=self._place.facts.ancestors,
             sole=budget.name not in self._promises.suite.budgets,
         )
         judgement = judge(budget, evidence, baseline, bench)
@@ -130,6 +132,6 @@ class Examiner:
         for table, at in budget.tables():
             if table not in known:
                 near = get_close_matches(table, known, n=1)
-                hint = f"did you mean {near[0]}? " if near else ""
-                tables = ", ".join(sorted(name for name in known if "." not in name)) or "none"
+                hint = f"did you mean {quoted(near[0]) if '.' not in near[0] else near[0]}? " if near else ""
+                tables = ", ".join(sorted(quoted(name) for name in known if "." not in name)) or "none"
                 raise BudgetError(f"table {table} does not exist", at=at, remedy=f"{hint}tables: {tables}")

@@ -14,6 +14,7 @@ from pytest_perfbudget.capture.hub import Hub
 from pytest_perfbudget.capture.replay import Replay, count_work_again
 from pytest_perfbudget.errors import PerfbudgetError
 from pytest_perfbudget.model import Environment, Statement, Work
+from pytest_perfbudget.plans.relations import Ancestors
 from pytest_perfbudget.postgres import catalogue, dsn, embedded, spares, stamp
 from pytest_perfbudget.postgres.clones import Clone
 from pytest_perfbudget.postgres.dsn import is_dsn
@@ -43,11 +44,13 @@ class Database:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """The stamp of the seeded database, its tables' sizes in 8 kB pages, and their names with and without schema."""
+    """The stamp of the seeded database, its tables' sizes in 8 kB pages, and their names with and without schema,
+    and what each partition is a part of (``catalogue.ancestors``)."""
 
     environment: Environment
     pages: Mapping[str, int]
     tables: frozenset[str]
+    ancestors: Ancestors
 
 
 class Place:
@@ -156,6 +159,7 @@ class Place:
                 stamp.environment(connection, self.server, self.seed),
                 catalogue.pages(connection),
                 catalogue.tables(connection),
+                catalogue.ancestors(connection),
             )
 
     def completed(self, statements: Sequence[Statement]) -> Sequence[Statement]:

@@ -9,6 +9,7 @@ from datetime import date
 from pytest_perfbudget.baselines.record import Baseline, QueryRecord, TestRecord
 from pytest_perfbudget.budgets.budget import Budget
 from pytest_perfbudget.model import WORK_METRICS, Finding, Pair, QueryEvidence, TestEvidence, Verdict, Work
+from pytest_perfbudget.plans.relations import Ancestors
 from pytest_perfbudget.rules.base import Rule
 from pytest_perfbudget.verdict.clauses import check_clauses
 from pytest_perfbudget.verdict.compare import compare
@@ -22,7 +23,8 @@ from pytest_perfbudget.verdict.pairing import pair
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """What a judgement rests on besides the evidence: today's date, table sizes (pages), rules, time findings.
+    """What a judgement rests on besides the evidence: today's date, table sizes (pages), rules, time findings, and what
+    each partition is a part of.
 
     ``sole`` says that no other test uses the budget: a narrowing that matches nothing here matches nothing at all.
     """
@@ -31,6 +33,7 @@ class Bench:
     pages: Mapping[str, int] = field(default_factory=dict)
     rules: tuple[Rule, ...] = ()
     latency: tuple[Finding, ...] = ()
+    ancestors: Ancestors = field(default_factory=dict)
     sole: bool = False
 
 
@@ -43,7 +46,7 @@ def judge(budget: Budget, evidence: TestEvidence, baseline: Baseline | None, ben
 
 
 def _absolute(budget: Budget, queries: Sequence[QueryEvidence], bench: Bench) -> list[Finding]:
-    findings = [*check_clauses(budget, queries, bench.pages), *check_limits(budget, queries)]
+    findings = [*check_clauses(budget, queries, bench.pages, bench.ancestors), *check_limits(budget, queries)]
     for name, narrowed in budget.queries.items():
         matched = [query for query in queries if name in query.names]
         if matched:

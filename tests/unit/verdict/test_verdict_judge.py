@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -64,6 +65,25 @@ def test_plan_baseline_exact_and_off() -> None:
     now = evidence(statement(scan(blocks=4)))
     assert judge(budget(plan={"baseline": "exact"}), now, baseline(old), BENCH).verdict is Verdict.REGRESSED
     assert judge(budget(plan={"baseline": "off"}), now, baseline(old), BENCH).verdict is Verdict.SAME
+
+
+def test_another_index_among_equals_is_equivalent_even_where_the_plan_is_held_exactly() -> None:
+    old = evidence(statement(scan(blocks=4)))
+    tied = evidence(statement(scan(blocks=4, **{"Index Name": "orders_id_total"})))
+    exact = budget(plan={"baseline": "exact"})
+    assert judge(exact, tied, baseline(old), BENCH).verdict is Verdict.EQUIVALENT
+    more = evidence(statement(scan(blocks=400, **{"Index Name": "orders_id_total"})))
+    assert judge(exact, more, baseline(old), BENCH).verdict is Verdict.REGRESSED
+
+
+def test_a_clause_holds_for_the_one_partition_that_is_left() -> None:
+    left = evidence(statement(scan("Seq Scan", **{"Relation Name": "orders_2025", "Alias": "o"})))
+    bench = replace(BENCH, ancestors={"orders_2025": (("public", "orders"),)})
+    forbidden = budget(plan={"forbid": ["Seq Scan on orders"]})
+    assert judge(forbidden, left, baseline(left), bench).verdict is Verdict.REGRESSED
+    assert judge(forbidden, left, baseline(left), BENCH).verdict is Verdict.SAME
+    required = budget(plan={"require": ["Index Access on orders"]})
+    assert "required and not in the plan" in judge(required, left, baseline(left), bench).findings[0].message
 
 
 def test_edited_text_does_not_escape_its_baseline() -> None:
