@@ -15,18 +15,22 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from pytest_perfbudget.plans.names import stable
+from pytest_perfbudget.plans.names import spaced, stable
 
 _TYPE = r"""::(?:"(?:[^"]|"")*"|[\w.]+)(?:\ (?:varying|precision))?(?:\(\d+(?:,\s*-?\d+)?\))?
     (?:\ with(?:out)?\ time\ zone)?(?:\[\])*"""
+_LITERAL = rf"""(?:\bE'(?:[^'\\]|''|\\.)*'|\b[BX]?'(?:[^']|'')*'|'(?:[^']|'')*'
+    |\(\$\d+\)(?=::)|(?<![\w$])\$\d+|\bNULL(?=::)|(?<!\$)\b\d+(?:\.\d+)?(?:[eE][+-]?\d+)?\b)(?:{_TYPE})*"""
+_PLAIN = re.compile(_LITERAL, re.VERBOSE | re.DOTALL)
 _TOKEN = re.compile(
-    rf"""(?P<literal>(?:\bE'(?:[^'\\]|''|\\.)*'|\b[BX]?'(?:[^']|'')*'|'(?:[^']|'')*'
-        |\(\$\d+\)(?=::)|\$\d+|\bNULL(?=::)|\b\d+(?:\.\d+)?(?:[eE][+-]?\d+)?\b)(?:{_TYPE})*)
-      | (?P<boolean>\b(?:true|false)\b(?!['"(]))
+    rf"""(?P<literal>{_LITERAL})
+      | (?P<boolean>(?<![\w$])(?:true|false)(?![\w$(]))
       | (?P<subplan>\b(?:Sub|Init)Plan\ \d+)
-      | (?P<name>"(?:[^"]|"")*"|[A-Za-z_\u0080-\uffff][\w$]*)""",
+      | (?P<name>"(?:[^"]|"")*")""",
     re.VERBOSE | re.DOTALL,
 )
+_OTHERS = re.compile(r"""["]|\b(?:true|false)\b|Plan\ \d|pg_t""", re.VERBOSE)
+"""What a condition may hold besides literals that is not left as it stands."""
 _LIST = re.compile(rf"\(ARRAY\[\?(?:,\ \?)*\]\){_TYPE}|ARRAY\[\?(?:,\ \?)*\](?:{_TYPE})?", re.VERBOSE)
 _INNER = r"\((?:[^()]|\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\))*\)"
 _OR = re.compile(rf"({_INNER})(?: OR \1)+")
@@ -39,8 +43,8 @@ def normalise(text: str) -> str:
     """``((id = ANY ('{1,2}'::integer[])) AND (open))`` → ``(id = ANY (?)) AND (open)``."""
     if text in _CONSTANT:
         return text
-    folded = _LIST.sub("?", _TOKEN.sub(_fold, text))
-    return " ".join(_bare(_arms(folded)).split())
+    folded = stable(_TOKEN.sub(_fold, text)) if _OTHERS.search(text) else _PLAIN.sub("?", text)
+    return spaced(_bare(_arms(_LIST.sub("?", folded) if "ARRAY[" in folded else folded)))
 
 
 def _fold(match: re.Match[str]) -> str:
@@ -58,6 +62,9 @@ def _bare(text: str) -> str:
     """Without the parentheses around the whole."""
     if not (text.startswith("(") and text.endswith(")")):
         return text
+    inner = text[1:-1]
+    if "(" not in inner and ")" not in inner:
+        return inner
     depth = 0
     for position, char in enumerate(text):
         depth += (char == "(") - (char == ")")

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from pytest_perfbudget.plans.node import Plan
 from pytest_perfbudget.plans.render import tree
+from pytest_perfbudget.plans.serial import serial
 
 VERSION = 2
 """Rises when the lines of ``render.tree`` change for an unchanged plan: fingerprints of two versions never compare."""
@@ -19,6 +20,12 @@ def fingerprint(plan: Plan, *, parallel: bool = False) -> str:
     more or less is no change of shape; ``parallel=True`` tells them apart.
     """
     return mark(tree(plan, parallel=parallel))
+
+
+def marked(plan: Plan) -> tuple[str, tuple[str, ...]]:
+    """``fingerprint(plan)`` and ``tree(plan)``, written once where they are of the same lines."""
+    lines = tree(plan)
+    return mark(lines if serial(plan.root) is plan.root else tree(plan, parallel=False)), lines
 
 
 def mark(lines: Sequence[str]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import product
 
-from pytest_perfbudget.plans.names import generated, quoted, stable
+from pytest_perfbudget.plans.names import generated, quoted, spaced, stable
 from pytest_perfbudget.plans.node import Node
 
 # fmt: off
@@ -25,6 +25,7 @@ _JOIN_TYPES = ("Left", "Right", "Full", "Semi", "Anti", "Right Semi", "Right Ant
 _WRITES = ("Insert", "Update", "Delete")
 _SET_OPERATIONS = ("Except", "Except All", "Intersect", "Intersect All")
 CLASSES = frozenset(("Index Access", "Join", "Scan"))
+_TARGETS = ("Relation Name", "CTE Name", "Function Name", "Table Function Name", "Tuplestore Name")
 _INDEX_ACCESS = frozenset(("Index Scan", "Index Only Scan"))
 
 KNOWN: frozenset[str] = (
@@ -42,9 +43,8 @@ KNOWN: frozenset[str] = (
 
 def kind(node: Node) -> str:
     """The node's type as the text format writes it: ``Hash Left Join``, ``HashAggregate``, ``Insert``."""
-    kinds = {"Aggregate": _aggregate, "ModifyTable": _modify, "SetOp": _set_operation}
-    if node.type in kinds:
-        return kinds[node.type](node)
+    if node.type in _KINDS:
+        return _KINDS[node.type](node)
     if node.type in JOINS and node.text("Join Type") not in (None, "Inner"):
         return f"{node.type.removesuffix(' Join')} {node.text('Join Type')} Join"
     if node.type == "Foreign Scan" and node.text("Operation") in _WRITES:
@@ -79,15 +79,17 @@ def label(node: Node) -> str:
         words.append(("on " if node.type == "Bitmap Index Scan" else "using ") + quoted(stable(node.index)))
     target = _target(node)
     if target:
-        words.append(f"on {target}")
-    return " ".join(" ".join(words).split())
+        words += ["on", target]
+    return spaced(" ".join(words))
 
 
 def _target(node: Node) -> str:
-    keys = ("Relation Name", "CTE Name", "Function Name", "Table Function Name", "Tuplestore Name")
-    name = next((node.text(key) for key in keys if node.text(key)), None)
-    alias = None if generated(node.alias) or node.alias == name else node.alias
-    return " ".join(quoted(stable(word)) for word in (name, alias) if word)
+    fields, alias = node.fields, node.alias
+    name = next((node.text(key) for key in _TARGETS if fields.get(key)), None)
+    written = quoted(stable(name)) if name else ""
+    if not alias or alias == name or generated(alias):
+        return written
+    return f"{written} {quoted(stable(alias))}" if written else quoted(stable(alias))
 
 
 def _aggregate(node: Node) -> str:
@@ -103,3 +105,6 @@ def _modify(node: Node) -> str:
 def _set_operation(node: Node) -> str:
     hashed = "Hash" if node.text("Strategy") == "Hashed" else ""
     return f"{hashed}SetOp {node.text('Command') or ''}".strip()
+
+
+_KINDS = {"Aggregate": _aggregate, "ModifyTable": _modify, "SetOp": _set_operation}

@@ -32,8 +32,16 @@ def stable(text: str) -> str:
     ``"*VALUES*_1".column1`` → ``values.column1``, ``pg_temp_3.t`` → ``pg_temp.t``, HypoPG's ``<13543>btree_t_a`` →
     ``btree_t_a``.
     """
-    text = _GENERATED.sub(lambda match: match[1].lower(), text)
-    return _HYPOTHETICAL.sub("", _TEMPORARY.sub(r"pg_\1temp", text))
+    if "*" in text:
+        text = _GENERATED.sub(lambda match: match[1].lower(), text)
+    if "pg_t" in text:
+        text = _TEMPORARY.sub(r"pg_\1temp", text)
+    return _HYPOTHETICAL.sub("", text) if text.startswith("<") else text
+
+
+def spaced(text: str) -> str:
+    """The text on one line, with single spaces."""
+    return text if text.isprintable() and "  " not in text else " ".join(text.split())
 
 
 def unsharded(text: str) -> str:

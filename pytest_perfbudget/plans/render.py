@@ -7,12 +7,11 @@ Citus the numbers of shards go: ``lineitem_360000`` is ``lineitem``.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 
 from pytest_perfbudget.plans.expression import normalise
 from pytest_perfbudget.plans.labels import label
-from pytest_perfbudget.plans.names import unsharded
+from pytest_perfbudget.plans.names import spaced, unsharded
 from pytest_perfbudget.plans.node import Node, Plan
 from pytest_perfbudget.plans.serial import serial
 
@@ -31,7 +30,7 @@ DETAILS = (
 
 _DISTRIBUTED = "Distributed Query"
 """The key beneath which Citus shows the plans of its shards."""
-_NUMBERED = re.compile(r"\A(SubPlan|InitPlan)\b.*", re.DOTALL)
+_NUMBERED = ("SubPlan", "InitPlan")
 
 
 def tree(plan: Plan, *, parallel: bool = True) -> tuple[str, ...]:
@@ -65,20 +64,22 @@ def _distinct(parts: Sequence[Node]) -> list[Node]:
 
 def line(node: Node) -> str:
     """One node without its indent. A subplan carries its role before its type: ``CTE recent: Seq Scan on orders``."""
-    role = _role(node)
+    role = _role(node) if "Subplan Name" in node.fields else ""
     return GAP.join([f"{role}: {label(node)}" if role else label(node), *_details(node)])
 
 
 def _role(node: Node) -> str:
-    return " ".join(_NUMBERED.sub(r"\1", node.subplan_name or "").split())
+    """The name of a subplan; only its kind where PostgreSQL numbered it."""
+    name = node.subplan_name or ""
+    return next((kind for kind in _NUMBERED if name.startswith(f"{kind} ") or name == kind), spaced(name))
 
 
 def _details(node: Node) -> Iterator[str]:
+    fields = node.fields
     for key in DETAILS:
-        values = node.texts(key)
-        if values:
+        if key in fields and (values := node.texts(key)):
             yield f"{key}: {', '.join(map(normalise, values))}"
-    for key in ("Group Keys", "Hash Keys"):
+    for key in ("Group Keys", "Hash Keys") if "Grouping Sets" in fields else ():
         sets = [", ".join(map(normalise, group)) or "()" for group in _grouping_sets(node, key)]
         if sets:
             yield f"{key}: {' | '.join(sets)}"

@@ -15,10 +15,9 @@ from pytest_perfbudget.model import (
     TestEvidence,
     Work,
 )
-from pytest_perfbudget.plans.fingerprint import VERSION, fingerprint
+from pytest_perfbudget.plans.fingerprint import VERSION, marked
 from pytest_perfbudget.plans.node import Plan
 from pytest_perfbudget.plans.parse import parse
-from pytest_perfbudget.plans.render import tree
 from pytest_perfbudget.plans.work import cost, work
 from pytest_perfbudget.statements import Kind, identity, kind, one_line, perf_name
 
@@ -85,9 +84,9 @@ def _plans(parsed: list[tuple[Statement, list[Plan]]]) -> tuple[PlanEvidence, ..
     shown: dict[str, tuple[tuple[str, ...], str]] = {}
     for statement, plans in parsed:
         for plan in plans:
-            mark = fingerprint(plan)
+            mark, lines = marked(plan)
             counts[mark] += 1
-            shown.setdefault(mark, (tree(plan), statement.source))
+            shown.setdefault(mark, (lines, statement.source))
     return tuple(PlanEvidence(mark, VERSION, n, *shown[mark]) for mark, n in counts.items())
 
 

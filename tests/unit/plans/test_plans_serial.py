@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from shape_plans import MAJORS, documents, plan
 
-from pytest_perfbudget.plans.fingerprint import fingerprint, mark
+from pytest_perfbudget.plans.fingerprint import fingerprint, mark, marked
 from pytest_perfbudget.plans.parse import parse
 from pytest_perfbudget.plans.render import tree
 from pytest_perfbudget.plans.serial import serial
@@ -35,6 +35,8 @@ def test_the_fingerprint_is_that_of_the_lines() -> None:
     shared = plan("parallel/sort")
     assert fingerprint(shared) == mark(tree(shared, parallel=False))
     assert fingerprint(shared, parallel=True) == mark(tree(shared))
+    for plan_ in (shared, plan("serial/sort")):
+        assert marked(plan_) == (fingerprint(plan_), tree(plan_))
 
 
 def test_a_gather_hands_its_role_and_its_init_plans_on() -> None:

@@ -69,6 +69,11 @@ TIES = {
     "tie_narrower": f"{BY_B}; SELECT * FROM tied WHERE a = 7 AND b = 7",
     "tie_filtered": f"{BY_C}; SELECT * FROM tied WHERE a = 7 AND b = 7",
 }
+FIFTEEN = """SELECT o.customer, count(*), sum(o.total) FROM orders o JOIN orders_1 p ON p.id = o.customer
+JOIN tied t ON t.b = p.customer
+JOIN (SELECT id FROM events WHERE at < 100 AND kind = 2 AND note > 'n1') e ON e.id = o.id
+WHERE o.status = 3 AND o.total > 11 AND p.id > (SELECT min(status) FROM orders WHERE id < 10)
+GROUP BY o.customer HAVING count(*) > 1 ORDER BY 2 DESC"""
 
 
 def statements(major: int) -> dict[str, tuple[str, str]]:
@@ -82,6 +87,7 @@ def statements(major: int) -> dict[str, tuple[str, str]]:
     found |= {f"parallel/{name}": (COUNTED, f"{WORKERS}; {sql}") for name, sql in PARALLEL.items()}
     found |= {f"serial/{name}": (COUNTED, sql) for name, sql in PARALLEL.items()}
     found |= {f"ties/{name}": (COUNTED, sql) for name, sql in TIES.items()}
+    found["sizes/fifteen"] = (COUNTED, FIFTEEN)
     return found | {f"estimated/{name}": (PLANNED, sql) for name, sql in TIES.items()}
 
 
