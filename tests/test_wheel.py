@@ -37,6 +37,8 @@ def test_contents(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
     assert {"pytest_perfbudget/py.typed", "pytest_perfbudget/report/schema.json"} <= names
     assert any(name.endswith("licenses/LICENSE") for name in names)
+    (points,) = (name for name in names if name.endswith("entry_points.txt"))
+    assert "perfbudget = pytest_perfbudget.cli.main:main" in zipfile.ZipFile(wheel).read(points).decode()
     folders = {name.partition("/")[0] for name in names}
     assert {name for name in folders if not name.endswith(".dist-info")} == {"pytest_perfbudget"}
     modules = {path.relative_to(ROOT).as_posix() for path in (ROOT / "pytest_perfbudget").rglob("*.py")}

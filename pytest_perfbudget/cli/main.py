@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from difflib import get_close_matches
 from importlib import import_module
+from io import TextIOWrapper
 from typing import Protocol
 
 from pytest_perfbudget.errors import PerfbudgetError
@@ -38,6 +39,10 @@ class Command(Protocol):
 def main(arguments: Sequence[str] | None = None) -> int:
     """The entry point of the script ``perfbudget``."""
     words = list(sys.argv[1:] if arguments is None else arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            # A plan may hold what the terminal's encoding, or any, cannot write.
+            stream.reconfigure(errors="backslashreplace")
     try:
         if words and words[0] in COMMANDS:
             return _run(words[0], words[1:])

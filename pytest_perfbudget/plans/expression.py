@@ -34,6 +34,7 @@ _OTHERS = re.compile(r"""["]|\b(?:true|false)\b|Plan\ \d|pg_t""", re.VERBOSE)
 _LIST = re.compile(rf"\(ARRAY\[\?(?:,\ \?)*\]\){_TYPE}|ARRAY\[\?(?:,\ \?)*\](?:{_TYPE})?", re.VERBOSE)
 _INNER = r"\((?:[^()]|\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\))*\)"
 _OR = re.compile(rf"({_INNER})(?: OR \1)+")
+_BRACKET = re.compile(r"[()]")
 _CONSTANT = frozenset(("true", "false"))
 """A One-Time Filter that PostgreSQL has worked out already."""
 
@@ -62,12 +63,16 @@ def _bare(text: str) -> str:
     """Without the parentheses around the whole."""
     if not (text.startswith("(") and text.endswith(")")):
         return text
-    inner = text[1:-1]
-    if "(" not in inner and ")" not in inner:
-        return inner
-    depth = 0
-    for position, char in enumerate(text):
-        depth += (char == "(") - (char == ")")
-        if depth == 0:
-            return _bare(text[1:-1]) if position == len(text) - 1 else text
-    return text
+    if text.count("(") == 1 and text.count(")") == 1:
+        return text[1:-1]
+    closed: dict[int, int] = {}
+    opened: list[int] = []
+    for bracket in _BRACKET.finditer(text):
+        if bracket[0] == "(":
+            opened.append(bracket.start())
+        elif opened:
+            closed[opened.pop()] = bracket.start()
+    start, end = 0, len(text)
+    while closed.get(start) == end - 1:
+        start, end = start + 1, end - 1
+    return text[start:end]

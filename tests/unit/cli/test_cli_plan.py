@@ -4,14 +4,19 @@ import json
 import os
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import given
 from shell import PLANS, SCRIPT, perfbudget, shape, write
+from unit.plans.plan_trees import WILD_DOCUMENT
 
+from pytest_perfbudget.cli.comparison import as_json, as_text
 from pytest_perfbudget.plans.facts import blocks
 from pytest_perfbudget.plans.fingerprint import fingerprint
 from pytest_perfbudget.plans.parse import parse
 from pytest_perfbudget.plans.render import tree
+from pytest_perfbudget.verdict.plans import compare_plans
 
 INDEXED, LOST, TIED = "ties/tie_c_is_newer", "ties/tie_lost", "ties/tie_b_is_newer"
 
@@ -149,6 +154,24 @@ def test_what_cannot_be_read_is_one_line_and_2(tmp_path: Path, content: bytes | 
         assert done.stderr.startswith(f"perfbudget plan: {path}: ")
         assert done.stderr.count("\n") == 1
         assert words in done.stderr
+
+
+@pytest.mark.parametrize("name", ["\ud800", "é→", "\x00\n"])
+def test_names_that_no_terminal_can_write_are_no_error(tmp_path: Path, name: str) -> None:
+    path = write(tmp_path, "odd", {"Node Type": "Seq Scan", "Relation Name": name, "Alias": "a"})
+    for words in (["plan", path], ["plan", "--json", path], ["plan", path, path], ["plan", "--json", path, path]):
+        done = perfbudget(*words)
+        assert (done.returncode, done.stderr) == (0, "")
+
+
+@given(WILD_DOCUMENT, WILD_DOCUMENT)
+def test_any_two_plans_are_compared(old: Any, new: Any) -> None:
+    compared = compare_plans(parse(old), parse(new))
+    assert as_text(compared).splitlines()[0] == compared.verdict
+    described = json.loads(json.dumps(as_json(compared)))
+    assert bool(described["edits"]) == (compared.trees[0] != compared.trees[1])
+    same = compare_plans(parse(old), parse(old))
+    assert (same.verdict, as_json(same)["edits"]) == ("same", [])
 
 
 def test_a_reader_that_has_had_enough_is_no_error(tmp_path: Path) -> None:

@@ -14,6 +14,8 @@ from recorded_plans import MAJORS, document, names
 
 from pytest_perfbudget.plans.expression import normalise
 from pytest_perfbudget.plans.fingerprint import fingerprint
+from pytest_perfbudget.plans.identifiers import identifiers
+from pytest_perfbudget.plans.node import Node
 from pytest_perfbudget.plans.parse import parse
 from pytest_perfbudget.plans.render import tree
 
@@ -110,6 +112,14 @@ def test_shape_differs_between_majors_where_postgres_differs() -> None:
         ("false", "false"),
         ("(((a = 1) AND (b = 2)) OR ((a = 3) AND (b = 4)))", "((a = ?) AND (b = ?)) OR ..."),
         ("(((a = 1) AND (b = 2)) OR ((a = 3) AND (b = 4)) OR ((a = 5) AND (b = 6)))", "((a = ?) AND (b = ?)) OR ..."),
+        ("((a))", "a"),
+        ("((a) AND (b))", "(a) AND (b)"),
+        ("(a) AND (b)", "(a) AND (b)"),
+        ("(" * 3000 + "a" + ")" * 3000, "a"),
+        ("(a", "(a"),
+        ("a)(b", "a)(b"),
+        ("(a))", "(a))"),
+        ("()", ""),
         ("((a = 1) OR (b = 2))", "(a = ?) OR (b = ?)"),
     ],
 )  # fmt: skip
@@ -199,6 +209,20 @@ def test_neither_layout_nor_the_order_of_keys_changes_the_fingerprint(major: int
     original = document(data.draw(st.sampled_from(names(major))), major)
     shuffled = json.dumps(_shuffled(original, data.draw(st.randoms())), indent=data.draw(st.none() | st.integers(0, 9)))
     assert fingerprint(parse(shuffled)) == fingerprint(parse(original))
+
+
+@pytest.mark.parametrize("major", shape_plans.MAJORS)
+def test_a_plan_written_out_and_read_again_has_the_same_lines(major: int) -> None:
+    recorded = [document(name, major) for name in names(major)] if major in MAJORS else []
+    for one in [*recorded, *shape_plans.documents(major).values()]:
+        plan = parse(one)
+        again = parse(json.dumps([{"Plan": _written(plan.root)}]))
+        assert tree(again) == tree(plan)
+        assert list(identifiers(again).values()) == list(identifiers(plan).values())
+
+
+def _written(node: Node) -> dict[str, Any]:
+    return {**node.fields, "Plans": [_written(child) for child in node.children]}
 
 
 def _shuffled(value: Any, chance: random.Random) -> Any:
