@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING, Literal
@@ -77,9 +77,16 @@ class Budget:
 
     def tables(self) -> tuple[tuple[str, At], ...]:
         """Every table a clause names, nested queries included, with the clause's place; in the order written."""
-        own = [(table, clause.at) for clause in self.clauses for table in clause.pattern.tables]
-        nested = [pair for narrowed in self.queries.values() for pair in narrowed.tables()]
-        return tuple(dict.fromkeys([*own, *nested]))
+        return tuple(dict.fromkeys((table, clause.at) for clause in self._all() for table in clause.pattern.tables))
+
+    def indexes(self) -> tuple[tuple[str, At], ...]:
+        """Every index a clause names, likewise."""
+        return tuple(dict.fromkeys((index, clause.at) for clause in self._all() for index in clause.pattern.indexes))
+
+    def _all(self) -> Iterator[Clause]:
+        yield from self.clauses
+        for narrowed in self.queries.values():
+            yield from narrowed._all()
 
 
 @dataclass(frozen=True, slots=True)

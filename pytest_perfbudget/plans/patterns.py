@@ -101,6 +101,11 @@ class Pattern:
             dict.fromkeys(f"{step.schema}.{step.relation}" if step.schema else str(step.relation) for step in named)
         )
 
+    @property
+    def indexes(self) -> tuple[str, ...]:
+        """The indexes it names, without those that hold ``*``."""
+        return tuple(dict.fromkeys(step.index for step in self.steps if step.index and "*" not in step.index))
+
     def reads(self, plan: Plan, ancestors: Ancestors | None = None) -> bool:
         """Whether the plan reads, or writes, every table that the pattern names."""
         relations = Relations(plan, ancestors)

@@ -135,3 +135,13 @@ class Examiner:
                 hint = f"did you mean {quoted(near[0]) if '.' not in near[0] else near[0]}? " if near else ""
                 tables = ", ".join(sorted(quoted(name) for name in known if "." not in name)) or "none"
                 raise BudgetError(f"table {table} does not exist", at=at, remedy=f"{hint}tables: {tables}")
+        self._check_indexes(budget)
+
+    def _check_indexes(self, budget: Budget) -> None:
+        """An index may be gone, which is no mistake of the budget; one that differs by its letter case alone is."""
+        known = self._place.facts.environment.indexes
+        for index, at in budget.indexes():
+            meant = next((name for name in known if name.lower() == index.lower()), None)
+            if index not in known and meant:
+                words = f"index {quoted(index)} does not exist"
+                raise BudgetError(words, at=at, remedy=f"did you mean {quoted(meant)}? SQL's quotes keep capitals")

@@ -137,6 +137,15 @@ def test_table_that_does_not_exist(shop: Shop) -> None:
     refused(shop.run(), 1, "budgets/orders.toml:6", "table order does not exist", "did you mean orders?")
 
 
+def test_names_that_differ_by_their_letter_case_match_nothing_and_are_refused(shop: Shop) -> None:
+    shop.append("schema.sql", 'CREATE TABLE "Lines" (id int); CREATE INDEX "Lines_Idx" ON "Lines" (id);\n')
+    shop.append("budgets/orders.toml", 'plan.forbid = ["Seq Scan on Lines"]\n')
+    refused(shop.run(), 1, "table lines does not exist", 'did you mean "Lines"?')
+    budget = (shop.path / "budgets" / "orders.toml").read_text()
+    shop.write(**{"budgets/orders.toml": budget.replace("Seq Scan on Lines", "Index Scan using Lines_Idx")})
+    refused(shop.run(), 1, "budgets/orders.toml:6", "index lines_idx does not exist", 'did you mean "Lines_Idx"?')
+
+
 def test_no_statement(shop: Shop) -> None:
     shop.write(**{"test_shop.py": TEST.replace("assert len(recent(42)) == 20", "pass")})
     done = shop.run()

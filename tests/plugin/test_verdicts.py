@@ -104,3 +104,32 @@ def test_equivalent(shop: Shop) -> None:
     }
     shop.baseline().write_text(json.dumps(recorded))
     both(shop, "equivalent", 0, 0)
+
+
+def test_a_forbidden_scan_is_found_in_the_one_partition_that_pruning_left(shop: Shop) -> None:
+    shop.append(
+        "schema.sql",
+        "CREATE TABLE visits (id int, at int, note text) PARTITION BY RANGE (at);\n"
+        "CREATE TABLE old_ones PARTITION OF visits FOR VALUES FROM (0) TO (100);\n"
+        "CREATE TABLE new_ones PARTITION OF visits FOR VALUES FROM (100) TO (200);\n"
+        "INSERT INTO visits SELECT n, n % 200, repeat('x', 50) FROM generate_series(1, 20000) n;\n",
+    )
+    shop.append("shop.py", READ_VISITS)
+    test = """
+from shop import visits
+
+@pytest.mark.perf_budget(plan={"forbid": ["Seq Scan on visits"]})
+def test_visits():
+    assert len(visits(150)) == 100
+"""
+    shop.append("test_shop.py", test)
+    done = shop.run("-k", "test_visits")
+    assert done.code == 1, done.text
+    assert "Seq Scan on visits is in the plan and forbidden" in done.text
+
+
+READ_VISITS = """
+def visits(at):
+    with psycopg.connect(os.environ["DATABASE_URL"]) as connection:
+        return connection.execute("SELECT id FROM visits v WHERE at = %s", [at]).fetchall()
+"""
