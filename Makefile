@@ -44,7 +44,7 @@ campaign: $(VENV)/dev.stamp
 figures: $(VENV)/dev.stamp
 	$(BIN)/python tests/benchmarks/start.py
 	$(BIN)/python tests/benchmarks/idle.py
-	$(BIN)/python -m pytest -q tests/benchmarks/bench_plans.py
+	$(BIN)/python -m pytest tests/benchmarks/plans.py
 
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

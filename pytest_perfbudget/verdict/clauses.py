@@ -16,44 +16,48 @@ SMALL_TABLE = 10
 
 
 def check_clauses(
-    budget: Budget, queries: Sequence[QueryEvidence], pages: Mapping[str, int], ancestors: Ancestors
+    budget: Budget, queries: Sequence[QueryEvidence], pages: Mapping[str, int], ancestors: Ancestors | None = None
 ) -> Iterator[Finding]:
-    """A finding for each statement that has what is forbidden or lacks what is required."""
+    """A finding for each statement that has what is forbidden or lacks what is required.
+
+    A requirement concerns the statements whose plan reads the tables it names; one at least must.
+    """
+    subjects = [(query, _plans(query)) for query in queries]
     for clause in budget.clauses:
-        subjects = [(query, _plans(query)) for query in queries]
-        check = _forbidden if clause.key == "plan.forbid" else _missing
-        yield from check(clause, subjects, pages, ancestors)
+        required = clause.key == "plan.require"
+        if required and not any(clause.pattern.reads(plan, ancestors) for _, plans in subjects for plan in plans):
+            yield _matched_nothing(clause, queries[0])
+        for query, plans in subjects:
+            if finding := broken(clause, query, plans, pages, ancestors):
+                yield finding
+
+
+def broken(
+    clause: Clause,
+    query: QueryEvidence,
+    plans: Sequence[Plan],
+    pages: Mapping[str, int],
+    ancestors: Ancestors | None = None,
+) -> Finding | None:
+    """The finding if one of these plans breaks the clause; ``unjudged`` where the table is nearly empty."""
+    if clause.key == "plan.forbid":
+        node = next((node for plan in plans for node in clause.pattern.matches(plan, ancestors)), None)
+        words = f"{clause.text} is in the plan and forbidden"
+        return _finding(clause, query, _small(clause, node, pages), words) if node else None
+    if all(clause.pattern.matches(plan, ancestors) for plan in plans if clause.pattern.reads(plan, ancestors)):
+        return None
+    node = next((node for plan in plans for node in plan.root.walk() if node.relation), None)
+    small = _small(clause, node, pages) if node else None
+    return _finding(clause, query, small, f"{clause.text} is required and not in the plan")
 
 
 def _plans(query: QueryEvidence) -> list[Plan]:
     return [parse(document) for statement in query.executions for document in statement.plans]
 
 
-def _forbidden(
-    clause: Clause, subjects: list[tuple[QueryEvidence, list[Plan]]], pages: Mapping[str, int], ancestors: Ancestors
-) -> Iterator[Finding]:
-    for query, plans in subjects:
-        node = next((node for plan in plans for node in clause.pattern.matches(plan, ancestors)), None)
-        if node:
-            yield _finding(clause, query, _small(clause, node, pages), f"{clause.text} is in the plan and forbidden")
-
-
-def _missing(
-    clause: Clause, subjects: list[tuple[QueryEvidence, list[Plan]]], pages: Mapping[str, int], ancestors: Ancestors
-) -> Iterator[Finding]:
-    """A requirement that names a table concerns the statements whose plan reads that table; one at least must."""
-    read = [(query, [plan for plan in plans if clause.pattern.reads(plan, ancestors)]) for query, plans in subjects]
-    concerned = [(query, plans) for query, plans in read if plans]
-    if not concerned:
-        query = subjects[0][0]
-        words = f"no statement of the test reads {', '.join(clause.pattern.tables)}, so {clause.text} matched nothing"
-        yield _finding(clause, query, None, words if clause.pattern.tables else f"{clause.text} matched nothing")
-    for query, plans in concerned:
-        if all(clause.pattern.matches(plan, ancestors) for plan in plans):
-            continue
-        node = next((node for plan in plans for node in plan.root.walk() if node.relation), None)
-        small = _small(clause, node, pages) if node else None
-        yield _finding(clause, query, small, f"{clause.text} is required and not in the plan")
+def _matched_nothing(clause: Clause, query: QueryEvidence) -> Finding:
+    words = f"no statement of the test reads {', '.join(clause.pattern.tables)}, so {clause.text} matched nothing"
+    return _finding(clause, query, None, words if clause.pattern.tables else f"{clause.text} matched nothing")
 
 
 def _small(clause: Clause, node: Node, pages: Mapping[str, int]) -> str | None:

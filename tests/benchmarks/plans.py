@@ -1,4 +1,4 @@
-"""How long plans take: ``pytest tests/benchmarks/bench_plans.py``; prints each figure beside its limit, and exponents.
+"""How long plans take: ``pytest tests/benchmarks/plans.py``; prints each figure beside its limit, and exponents.
 
 Documents are text, as they come from a server. Their literals differ from round to round, so that no cache of
 conditions knows them; ``warm`` repeats one document, as a suite that executes one statement often does. All times are
