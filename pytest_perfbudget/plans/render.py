@@ -7,9 +7,9 @@ Citus the numbers of shards go: ``lineitem_360000`` is ``lineitem``.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
-from pytest_perfbudget.plans.expression import normalise
+from pytest_perfbudget.plans.details import DETAILS, details
 from pytest_perfbudget.plans.labels import label
 from pytest_perfbudget.plans.names import spaced, unsharded
 from pytest_perfbudget.plans.node import Node, Plan
@@ -18,15 +18,6 @@ from pytest_perfbudget.plans.serial import serial
 INDENT = "  "
 GAP = "   "
 """What separates a node from its conditions, and those from each other."""
-
-# fmt: off
-DETAILS = (
-    "Window", "Run Condition", "Sort Key", "Presorted Key", "Group Key", "Hash Cond", "Merge Cond", "Index Cond",
-    "Order By", "TID Cond", "Recheck Cond", "Join Filter", "Filter", "One-Time Filter", "Cache Key",
-    "Conflict Resolution", "Conflict Arbiter Indexes", "Conflict Filter", "Sampling Method",
-)
-# fmt: on
-"""The keys that belong to the shape, in the order they are written."""
 
 _DISTRIBUTED = "Distributed Query"
 """The key beneath which Citus shows the plans of its shards."""
@@ -65,31 +56,10 @@ def _distinct(parts: Sequence[Node]) -> list[Node]:
 def line(node: Node) -> str:
     """One node without its indent. A subplan carries its role before its type: ``CTE recent: Seq Scan on orders``."""
     role = _role(node) if "Subplan Name" in node.fields else ""
-    return GAP.join([f"{role}: {label(node)}" if role else label(node), *_details(node)])
+    return GAP.join([f"{role}: {label(node)}" if role else label(node), *details(node)])
 
 
 def _role(node: Node) -> str:
     """The name of a subplan; only its kind where PostgreSQL numbered it."""
     name = node.subplan_name or ""
     return next((kind for kind in _NUMBERED if name.startswith(f"{kind} ") or name == kind), spaced(name))
-
-
-def _details(node: Node) -> Iterator[str]:
-    fields = node.fields
-    for key in DETAILS:
-        if key in fields and (values := node.texts(key)):
-            yield f"{key}: {', '.join(map(normalise, values))}"
-    for key in ("Group Keys", "Hash Keys") if "Grouping Sets" in fields else ():
-        sets = [", ".join(map(normalise, group)) or "()" for group in _grouping_sets(node, key)]
-        if sets:
-            yield f"{key}: {' | '.join(sets)}"
-
-
-def _grouping_sets(node: Node, key: str) -> Iterator[list[str]]:
-    """GROUPING SETS nest their keys: ``[{"Group Keys": [["a"], ["b"], []]}]``; the empty one is the grand total."""
-    held = node.fields.get("Grouping Sets")
-    for part in held if isinstance(held, list) else ():
-        groups = part.get(key) if isinstance(part, dict) else None
-        for group in groups if isinstance(groups, list) else ():
-            texts = [text for text in group if isinstance(text, str) and text] if isinstance(group, list) else []
-            yield texts

@@ -7,6 +7,7 @@ CPU time of this process, so that a busy machine tells the same.
 
 from __future__ import annotations
 
+import functools
 import itertools
 import json
 import math
@@ -124,7 +125,7 @@ def test_two_trees_of_a_thousand_nodes(
     found = benchmark.pedantic(edits, (old, new), rounds=5)
     told(capsys, f"two trees of 1,000 nodes, {kind}, {found}: {benchmark.stats.stats.median:.3f} s, limit 0.2 s")
     sizes = (125, 250, 500, 1000)
-    figures = [seconds(lambda size=size: edits(*pair(size, kind))) for size in sizes]
+    figures = [seconds(functools.partial(edits, *pair(size, kind))) for size in sizes]
     told(capsys, f"{_listed(sizes, figures)}: exponent {exponent(sizes, figures):.2f}")
 
 

@@ -13,6 +13,7 @@ PLANNED, COUNTED = "", "ANALYZE, BUFFERS, "
 WORKERS = """SET LOCAL max_parallel_workers_per_gather = 2; SET LOCAL parallel_setup_cost = 0;
 SET LOCAL parallel_tuple_cost = 0; SET LOCAL min_parallel_table_scan_size = 0"""
 HASHED = "SET LOCAL enable_mergejoin = off; SET LOCAL enable_nestloop = off"
+BY_PARTS = "SET LOCAL enable_partitionwise_aggregate = on"
 BY_B = "CREATE INDEX tied_a_b ON tied (a, b)"
 BY_C = "CREATE INDEX tied_a_c ON tied (a, c)"
 
@@ -61,6 +62,8 @@ PARALLEL = {
     "hash_join": f"{HASHED}; SELECT count(*) FROM orders a JOIN orders b ON a.id = b.customer",
     "append": "SELECT count(*) FROM events",
     "distinct": "SELECT DISTINCT customer FROM orders",
+    "sorted_parts": "SELECT * FROM events ORDER BY note, id LIMIT 5",
+    "by_parts": f"{BY_PARTS}; SELECT kind, count(*) FROM events GROUP BY kind",
 }
 TIES = {
     "tie_c_is_newer": f"{BY_B}; {BY_C}; SELECT * FROM tied WHERE a = 7",
