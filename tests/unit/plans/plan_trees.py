@@ -61,7 +61,7 @@ def grown(seed: int, size: int) -> tuple[str, tuple[Any, ...]]:
     labels = [chance.choice(("Hash", "Sort", "Append", "Seq Scan on a", "Seq Scan on b")) for _ in range(size)]
     children: list[list[int]] = [[] for _ in range(size)]
     for node in range(1, size):
-        children[chance.randrange(max(0, node - 12), node)].append(node)
+        children[chance.randrange(node // 2, node)].append(node)
     built: dict[int, tuple[str, tuple[Any, ...]]] = {}
     for node in reversed(range(size)):
         built[node] = (labels[node], tuple(built[child] for child in children[node]))
