@@ -120,17 +120,16 @@ def _places(root: Node) -> Iterator[_Place]:
         if node.type in SCANS and node.alias:
             yield _Place(node, subplan, append, targets)
         append = append or (node if node.type in _APPENDS else None)
-        targets |= targets_of(node)
+        if "Target Tables" in node.fields:
+            targets |= _targets(node)
         waiting.extend((child, subplan, append, targets) for child in reversed(node.children))
 
 
-def targets_of(node: Node) -> frozenset[str]:
+def _targets(node: Node) -> frozenset[str]:
     """The aliases of the partitions a ModifyTable writes to; none for a table that is no parent."""
-    held = node.fields.get("Target Tables")
-    tables = held if isinstance(held, list) else []
-    return frozenset(t["Alias"] for t in tables if isinstance(t, dict) and isinstance(t.get("Alias"), str)) - {
-        node.alias or ""
-    }
+    held = node.fields["Target Tables"]
+    tables = [table for table in held if isinstance(table, dict)] if isinstance(held, list) else []
+    return frozenset(table["Alias"] for table in tables if isinstance(table.get("Alias"), str)) - {node.alias or ""}
 
 
 def _subplan(node: Node) -> str:
