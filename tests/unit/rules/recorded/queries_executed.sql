@@ -1,0 +1,2 @@
+-- name: pb102_wide
+SELECT * FROM wide;
