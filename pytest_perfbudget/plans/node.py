@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
+
+
+def number(value: object) -> float:
+    """``value`` as a number, finite, not negative and no more than a counter holds; else 0."""
+    kind = type(value)
+    return float(value) if (kind is int or kind is float) and 0 <= value < 2**63 else 0.0  # type: ignore[arg-type,operator]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,9 +75,7 @@ class Node:
 
     def number(self, key: str) -> float:
         """The number under ``key``, finite and not negative; 0 where there is none."""
-        value = self.fields.get(key)
-        known = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < float("inf")
-        return float(value) if known and value < 2**63 else 0.0  # type: ignore[arg-type,operator]
+        return number(self.fields.get(key))
 
     def walk(self) -> Iterator[Node]:
         """This node and all below it, parents first, in the order of the document."""
@@ -89,12 +94,29 @@ class Node:
             waiting.extend((*path, child) for child in reversed(path[-1].children))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Plan:
     """A statement's plan. ``document`` is what stood beside "Plan": Settings, Triggers, Planning, Query Text."""
 
     root: Node
     document: Mapping[str, Any]
+
+    @cached_property
+    def nodes(self) -> tuple[Node, ...]:
+        """All nodes, parents first, in the order of the document."""
+        return tuple(self.root.walk())
+
+    def of(self, *types: str) -> Iterator[Node]:
+        """The nodes of the types given, type by type."""
+        for name in types:
+            yield from self._by_type.get(name, ())
+
+    @cached_property
+    def _by_type(self) -> Mapping[str, list[Node]]:
+        found: dict[str, list[Node]] = {}
+        for node in self.nodes:
+            found.setdefault(node.type, []).append(node)
+        return found
 
     @property
     def analyzed(self) -> bool:
@@ -105,3 +127,8 @@ class Plan:
     def buffered(self) -> bool:
         """Whether blocks were counted (BUFFERS)."""
         return "Shared Hit Blocks" in self.root.fields
+
+    @property
+    def timed(self) -> bool:
+        """Whether planning and execution were timed (SUMMARY); auto_explain writes neither."""
+        return {"Planning Time", "Execution Time"} <= self.document.keys()

@@ -6,11 +6,10 @@ from collections.abc import Iterable, Iterator
 
 from pytest_perfbudget.model import Work
 from pytest_perfbudget.plans import facts
-from pytest_perfbudget.plans.facts import self_blocks
+from pytest_perfbudget.plans.charges import deferred
 from pytest_perfbudget.plans.labels import SCANS
 from pytest_perfbudget.plans.node import Node, Plan
-
-__all__ = ["cost", "self_blocks", "work"]
+from pytest_perfbudget.plans.shares import Share, shares
 
 _PASSES_ON = frozenset(("Subquery Scan",))
 """Scans whose rows were counted by the scans below them."""
@@ -19,24 +18,31 @@ _PASSES_ON = frozenset(("Subquery Scan",))
 def work(plan: Plan, major: int) -> Work:
     """The counters of ``model.WORK_METRICS``; all 0 in a plan without ANALYZE.
 
-    Blocks, temporary blocks and WAL records are the root's totals (EXPLAIN accumulates them up the tree), without those
-    of planning; the others are sums over the nodes. ``major`` decides which sums are inexact: ``rows`` where a scan of
-    PostgreSQL ≤ 17 ran more than once, ``rows_removed`` where anything that removes rows did, on every major.
+    Blocks, temporary blocks and WAL records are the root's totals (EXPLAIN accumulates them up the tree), with what a
+    WITH query wrote after the root had ended and without those of planning; the others are sums over the nodes.
+    ``major`` decides which sums are inexact: ``rows`` where a scan of PostgreSQL ≤ 17 ran more than once,
+    ``rows_removed`` where anything that removes rows did, on every major.
     """
-    root, nodes = plan.root, list(plan.root.walk())
+    root, nodes, late = plan.root, plan.nodes, _late(plan)
     scans = [node for node in nodes if node.type in SCANS - _PASSES_ON]
     return Work(
-        buffers=facts.blocks(root),
+        buffers=facts.blocks(root) + late.blocks,
         rows=sum(map(facts.rows, scans)),
         rows_removed=sum(map(facts.rows_removed, nodes)),
-        temp=int(root.number("Temp Written Blocks")),
-        wal=int(root.number("WAL Records")),
+        temp=int(root.number("Temp Written Blocks")) + late.temp_written,
+        wal=int(root.number("WAL Records")) + late.wal_records,
         loops=sum(node.loops for node in _repeated(nodes)),
-        heap_fetches=int(sum(node.number("Heap Fetches") for node in nodes)),
+        heap_fetches=sum(map(facts.heap_fetches, nodes)),
         spills=sum(facts.sort_spilled(node) or facts.hash_spilled(node) for node in nodes),
         cost=cost(plan),
         inexact=_inexact(scans, nodes, major),
     )
+
+
+def _late(plan: Plan) -> Share:
+    """What ran after the root: only a WITH query that writes can."""
+    writes = any(deferred(node) for node in plan.of("ModifyTable"))
+    return shares(plan).late if writes else Share()
 
 
 def cost(plan: Plan) -> float:

@@ -40,6 +40,44 @@ WILD_NODE = st.builds(
 WILD_DOCUMENT = st.recursive(WILD_NODE, _with_children, max_leaves=6).map(lambda node: [{"Plan": node}])
 """Documents whose nodes are nodes and whose keys hold anything."""
 
+# fmt: off
+ROLES = st.sampled_from([
+    {"Parent Relationship": "Outer"}, {"Parent Relationship": "Inner"},
+    {"Parent Relationship": "SubPlan", "Subplan Name": "SubPlan 1"},
+    {"Parent Relationship": "InitPlan", "Subplan Name": "InitPlan 1 (returns $0)"},
+    {"Parent Relationship": "InitPlan", "Subplan Name": "InitPlan 2"},
+    {"Parent Relationship": "InitPlan", "Subplan Name": "CTE a"},
+    {"Parent Relationship": "InitPlan", "Subplan Name": "CTE b"},
+    {"Parent Relationship": "InitPlan"},
+])
+COUNTS = st.fixed_dictionaries(
+    {"Actual Loops": st.integers(0, 5), "Actual Rows": st.integers(0, 10**6) | st.floats(0, 10**6),
+     "Plan Rows": st.integers(0, 10**6)},
+    optional=dict.fromkeys(
+        ("Shared Hit Blocks", "Shared Read Blocks", "Local Hit Blocks", "Temp Read Blocks", "Temp Written Blocks",
+         "WAL Records", "WAL Bytes", "Actual Total Time", "Rows Removed by Filter", "Heap Fetches", "Hash Batches"),
+        st.integers(0, 10**9),
+    ),
+)
+SHOWN = st.dictionaries(
+    st.sampled_from(["Filter", "Index Cond", "Recheck Cond", "CTE Name"]),
+    st.sampled_from(["(x = $0)", "(x = (InitPlan 2).col1)", "a", "b"]), max_size=3,
+)
+EXECUTED = st.sampled_from([
+    "Seq Scan", "CTE Scan", "Nested Loop", "Gather", "Sort", "Append", "ModifyTable", "Limit", "Bitmap Heap Scan",
+    "Aggregate", "Hash", "Materialize", "Index Only Scan",
+]).map(lambda kind: {"Node Type": kind})
+# fmt: on
+COUNTED_NODE = st.builds(
+    lambda *parts: {k: v for part in parts for k, v in part.items()}, EXECUTED, ROLES, COUNTS, SHOWN
+)
+COUNTED_DOCUMENT = st.recursive(
+    COUNTED_NODE,
+    lambda inner: st.builds(lambda node, plans: node | {"Plans": plans}, COUNTED_NODE, st.lists(inner, max_size=4)),
+    max_leaves=12,
+)
+"""Executed plans whose counters need not fit each other, with InitPlans and CTEs anywhere."""
+
 LABELS = st.sampled_from(["Hash", "Sort   Sort Key: a", "Seq Scan on a", "Seq Scan on b", "Append", "Limit"])
 TREE = st.recursive(
     LABELS.map(lambda label: (label, ())),

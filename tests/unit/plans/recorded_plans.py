@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent / "recorded"
+OF_RULES = HERE.parents[1] / "rules" / "recorded"
 MAJORS = tuple(sorted(int(folder.name.removeprefix("pg")) for folder in HERE.glob("pg*")))
 
 
@@ -16,3 +17,8 @@ def names(major: int) -> list[str]:
 
 def document(name: str, major: int = 18) -> Any:
     return json.loads((HERE / f"pg{major}" / f"{name}.json").read_text())
+
+
+def every() -> list[Path]:
+    """All recorded documents, those of the rules included."""
+    return sorted(path for folder in (HERE, OF_RULES) for path in folder.glob("pg*/*.json"))

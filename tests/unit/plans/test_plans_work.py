@@ -1,12 +1,12 @@
 from __future__ import annotations
 
 import pytest
-from recorded_plans import document
+from recorded_plans import OF_RULES, document
 
 from pytest_perfbudget.model import Work
 from pytest_perfbudget.plans.facts import blocks
 from pytest_perfbudget.plans.parse import parse
-from pytest_perfbudget.plans.work import cost, self_blocks, work
+from pytest_perfbudget.plans.work import cost, work
 
 
 def counted(name: str, major: int = 18) -> Work:
@@ -80,11 +80,11 @@ def test_cost_is_the_roots_and_all_that_a_plan_without_execution_has() -> None:
     assert cost(plan) == plan.root.fields["Total Cost"] > 0
 
 
-@pytest.mark.parametrize("name", ["left_anti_joins", "index_scan_limit", "merge_join", "update"])
-def test_own_blocks_add_up_to_the_roots(name: str) -> None:
-    root = parse(document(name)).root
-    assert sum(self_blocks(node) for node in root.walk()) == blocks(root) > 0
-
-
-def test_own_blocks_are_never_below_zero() -> None:
-    assert all(self_blocks(node) >= 0 for node in parse(document("cte")).root.walk())
+@pytest.mark.parametrize("major", [14, 18])
+def test_what_a_with_query_writes_after_the_root_has_ended_counts(major: int) -> None:
+    plan = parse((OF_RULES / f"pg{major}" / "shares_dml_cte_unread.json").read_text())
+    (delete,) = plan.of("ModifyTable")
+    assert "Shared Hit Blocks" not in plan.root.fields or not plan.root.fields["Shared Hit Blocks"]
+    measured = work(plan, major)
+    assert (measured.buffers, measured.wal) == (blocks(delete), delete.number("WAL Records"))
+    assert measured.buffers > 49, "49 rows were deleted"

@@ -1,9 +1,10 @@
-"""Record the EXPLAIN documents that only rules need: ``python record_rules.py DSN [HALF …]`` writes ``pg<major>/*.json``.
+"""Record the EXPLAIN documents that only rules need: ``python record_rules.py DSN [HALF …]``.
 
-A half is a pair of files, ``schema_<half>.sql`` and ``queries_<half>.sql``; without one, all are recorded. Each lives in
-a schema of its name, so the halves may name their tables alike. The format of the queries is that of
-``tests/unit/plans/recorded``, and a name begins with the code of the rule it is for: ``pb206_lossy``. A query whose
-``-- majors: 14, 18`` does not hold the server's is passed over.
+It writes ``pg<major>/*.json``, without white space. A half is a pair of files, ``schema_<half>.sql`` and
+``queries_<half>.sql``; without one, all are recorded. Each lives in a schema of its name, so the halves may name their
+tables alike. The format of the queries is that of ``tests/unit/plans/recorded``, and a name begins with the code of the
+rule it is for: ``pb206_lossy``. A query whose ``-- majors: 14, 18`` does not hold the server's is passed over;
+``-- verbose: 18`` records ``<name>_verbose`` as well on those majors, the same statement under VERBOSE.
 """
 
 from __future__ import annotations
@@ -41,10 +42,17 @@ def _half(connection: psycopg.Connection, half: str) -> None:
     folder.mkdir(exist_ok=True)
     for block in (HERE / f"queries_{half}.sql").read_text().split("-- name: ")[1:]:
         name, _, body = block.partition("\n")
-        majors = re.search(r"^-- majors: (.*)$", body, re.MULTILINE)
-        if majors and str(major) not in majors[1].split(", "):
-            continue
-        (folder / f"{name}.json").write_text(json.dumps(record(connection, body), indent=1) + "\n")
+        notes = dict(re.findall(r"^-- (majors|verbose): (.*)$", body, re.MULTILINE))
+        if str(major) in notes.get("majors", str(major)).split(", "):
+            _write(folder / f"{name}.json", record(connection, body))
+        if str(major) in notes.get("verbose", "").split(", "):
+            _write(
+                folder / f"{name}_verbose.json", record(connection, re.sub(r"-- explain: ", "\\g<0>VERBOSE, ", body))
+            )
+
+
+def _write(path: Path, document: object) -> None:
+    path.write_text(json.dumps(document, separators=(",", ":")) + "\n")
 
 
 if __name__ == "__main__":
