@@ -1,5 +1,6 @@
 """What every floor talks about: statements, plans, work, findings, verdicts. No I/O, no driver."""
 
+from pytest_perfbudget.model.catalogue import Catalogue, Index, IndexKey, Table
 from pytest_perfbudget.model.evidence import (
     WORK_METRICS,
     Environment,
@@ -15,8 +16,11 @@ from pytest_perfbudget.model.results import Finding, Pair, Problem, RunResult, T
 
 __all__ = [
     "WORK_METRICS",
+    "Catalogue",
     "Environment",
     "Finding",
+    "Index",
+    "IndexKey",
     "Latency",
     "Pair",
     "PlanEvidence",
@@ -25,6 +29,7 @@ __all__ = [
     "RunResult",
     "Site",
     "Statement",
+    "Table",
     "TestEvidence",
     "TestResult",
     "Verdict",

@@ -8,19 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
 
 from pytest_perfbudget.plans.node import Node
-from pytest_perfbudget.rules.subject import Subject
+from pytest_perfbudget.rules.subject import Need, Subject
 
-Need = Literal["plan", "analyze", "buffers"]
+__all__ = ["CRASH", "Hit", "Need", "Rule", "Thresholds", "check"]
+
 Thresholds = Mapping[str, float]
 
 CRASH = "PB000"
-_MISSING = {
-    "analyze": "the statement was planned, not executed (ANALYZE)",
-    "buffers": "blocks were not counted (BUFFERS)",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +57,9 @@ def check(
     """Every hit of every rule, in the order of the rules; ``thresholds`` are a budget's, by the rule's code."""
     hits: list[Hit] = []
     for rule in rules:
-        missing = [need for need in sorted(rule.needs) if not _has(subject, need)]
+        missing = subject.missing(rule.needs)
         if missing:
-            hits.append(Hit(rule.code, rule.name, None, f"not judged: {_MISSING[missing[0]]}", judged=False))
+            hits.append(Hit(rule.code, rule.name, None, f"not judged: {missing}", judged=False))
         else:
             hits += _guarded(rule, subject, {**rule.thresholds, **(thresholds or {}).get(rule.code, {})})
     return tuple(hits)
@@ -75,7 +71,3 @@ def _guarded(rule: Rule, subject: Subject, thresholds: Thresholds) -> list[Hit]:
     except Exception as error:
         words = f"not judged: {rule.code} {rule.name} crashed with {type(error).__name__}: {error}"
         return [Hit(CRASH, "rule-crash", None, words, judged=False)]
-
-
-def _has(subject: Subject, need: Need) -> bool:
-    return {"plan": True, "analyze": subject.plan.analyzed, "buffers": subject.plan.buffered}[need]

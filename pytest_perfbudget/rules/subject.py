@@ -2,14 +2,63 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
 
+from pytest_perfbudget.model import Catalogue
 from pytest_perfbudget.plans.node import Plan
+
+Need = Literal["plan", "analyze", "buffers", "timing", "sql", "catalogue", "baseline", "seqscan_off", "generic"]
+"""Evidence a rule can ask for; ``MISSING`` says of each what it means that it is not there."""
+
+MISSING: Mapping[Need, str] = {
+    "plan": "there is no plan",
+    "analyze": "the statement was planned, not executed (ANALYZE)",
+    "buffers": "blocks were not counted (BUFFERS)",
+    "timing": "nodes were not timed (ANALYZE with TIMING)",
+    "sql": "the statement's text is not known",
+    "catalogue": "the database's catalogue was not read",
+    "baseline": "no plan is recorded to compare with",
+    "seqscan_off": "it was not planned with enable_seqscan = off",
+    "generic": "it was not planned without its parameters' values (plan.generic)",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """A plan under examination. ``sql`` is the statement's text, empty where only the plan is known."""
+    """A plan under examination, and the evidence beside it, None or empty where nobody asked for it.
+
+    ``sql`` is the statement's text as the server got it; ``baseline`` the lines of the recorded plan it is compared
+    with; ``seqscan_off`` the plan of the same statement with ``enable_seqscan = off``; ``generic`` the plan without the
+    parameters' values, executed with them where the statement only reads. ``why`` says of evidence that was asked for
+    and could not be had what went wrong.
+    """
 
     plan: Plan
     sql: str = ""
+    catalogue: Catalogue | None = None
+    baseline: tuple[str, ...] = ()
+    seqscan_off: Plan | None = None
+    generic: Plan | None = None
+    why: Mapping[str, str] = field(default_factory=dict)
+
+    def missing(self, needs: frozenset[Need]) -> str | None:
+        """Why a rule with these needs cannot look at this plan; None where it can."""
+        for need in MISSING:
+            if need in needs and not self._has(need):
+                return self.why.get(need) or MISSING[need]
+        return None
+
+    def _has(self, need: Need) -> bool:
+        match need:
+            case "plan":
+                return True
+            case "analyze":
+                return self.plan.analyzed
+            case "buffers":
+                return self.plan.buffered
+            case "timing":
+                return "Actual Total Time" in self.plan.root.fields
+            case _:
+                return bool(getattr(self, need))
