@@ -11,12 +11,26 @@ if TYPE_CHECKING:
     """The rules that come with the plugin, by code; the modules are imported when this is first asked for."""
 
 MODULES = (
+    "pb101_unbounded_result",
+    "pb102_wide_rows",
     "pb201_sequential_scan",
     "pb202_whole_index_walk",
     "pb203_rows_removed_by_filter",
+    "pb204_rows_removed_by_join_filter",
+    "pb205_rows_removed_by_recheck",
+    "pb206_lossy_bitmap",
+    "pb207_heap_fetches",
     "pb301_sort_spill",
     "pb302_hash_spill",
+    "pb303_hash_aggregate_spill",
+    "pb304_temp_blocks",
     "pb401_nested_loop_over_sequential_scan",
+    "pb402_nested_loop_explosion",
+    "pb403_subplan_per_row",
+    "pb404_materialize_rescans",
+    "pb501_misestimate",
+    "pb505_jit_share",
+    "pb506_planning_share",
 )
 
 

@@ -22,15 +22,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pytest_perfbudget.plans.facts import rows, rows_scanned
+from pytest_perfbudget.plans.facts import PRODUCED, REMOVED, fewest, rows, rows_scanned
 from pytest_perfbudget.rules.base import Hit, Rule, Thresholds
 from pytest_perfbudget.rules.subject import Subject
 from pytest_perfbudget.units import format_count
 
 
 def _check(subject: Subject, thresholds: Thresholds) -> Iterator[Hit]:
-    for node in subject.plan.root.walk():
-        if node.type == "Seq Scan" and rows_scanned(node) >= thresholds["rows"]:
+    for node in subject.plan.of("Seq Scan"):
+        if fewest(node, PRODUCED, *REMOVED) >= thresholds["rows"]:
             words = f"looked at {format_count(rows_scanned(node))} rows to return {format_count(rows(node))}"
             yield Hit(RULE.code, RULE.name, node.alias or node.relation, words, node)
 

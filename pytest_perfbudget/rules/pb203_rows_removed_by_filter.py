@@ -25,19 +25,22 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pytest_perfbudget.plans.expression import normalise
-from pytest_perfbudget.plans.facts import rows, rows_filtered
+from pytest_perfbudget.plans.facts import FILTERED, PRODUCED, fewest, most, rows, rows_filtered
 from pytest_perfbudget.plans.labels import SCANS
 from pytest_perfbudget.rules.base import Hit, Rule, Thresholds
 from pytest_perfbudget.rules.subject import Subject
 from pytest_perfbudget.units import format_count
 
+_SCANS = tuple(sorted(SCANS - {"Seq Scan"}))
+
 
 def _check(subject: Subject, thresholds: Thresholds) -> Iterator[Hit]:
-    for node in subject.plan.root.walk():
-        removed = rows_filtered(node)
-        looked = removed + rows(node)
-        few = removed < thresholds["rows"] or removed < thresholds["share"] * looked
-        if node.type in SCANS - {"Seq Scan"} and not few:
+    for node in subject.plan.of(*_SCANS):
+        least = fewest(node, FILTERED)
+        few = least < thresholds["rows"] or least < thresholds["share"] * (least + most(node, PRODUCED))
+        if not few:
+            removed = rows_filtered(node)
+            looked = removed + rows(node)
             condition = normalise(node.text("Filter") or "")
             words = f"removed {format_count(removed)} of {format_count(looked)} rows, Filter: {condition}"
             yield Hit(RULE.code, RULE.name, node.alias or node.relation, words, node)

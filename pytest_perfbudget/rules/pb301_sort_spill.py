@@ -30,8 +30,8 @@ from pytest_perfbudget.units import format_count
 
 
 def _check(subject: Subject, thresholds: Thresholds) -> Iterator[Hit]:
-    for node in subject.plan.root.walk():
-        if node.type in ("Sort", "Incremental Sort") and sort_spilled(node):
+    for node in subject.plan.of("Sort", "Incremental Sort"):
+        if sort_spilled(node):
             size = node.number("Sort Space Used")
             disk = f": {format_count(size)} kB" if size else ""
             words = f"sorted on disk{disk}, Sort Key: {', '.join(node.texts('Sort Key'))}"

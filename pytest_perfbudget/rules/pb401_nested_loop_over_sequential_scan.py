@@ -25,7 +25,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pytest_perfbudget.plans.facts import rows_scanned
+from pytest_perfbudget.plans.facts import PRODUCED, REMOVED, fewest, rows_scanned
 from pytest_perfbudget.plans.node import Node
 from pytest_perfbudget.rules.base import Hit, Rule, Thresholds
 from pytest_perfbudget.rules.subject import Subject
@@ -34,10 +34,11 @@ from pytest_perfbudget.units import format_count
 
 def _check(subject: Subject, thresholds: Thresholds) -> Iterator[Hit]:
     found: set[Node] = set()
-    for loop in subject.plan.root.walk():
+    for loop in subject.plan.of("Nested Loop"):
         for node in _inner_scans(loop):
             # Parallel workers execute every node once each: more often than the loop itself means once per row.
-            if node in found or node.loops <= loop.loops or rows_scanned(node) < thresholds["rows"]:
+            few = fewest(node, PRODUCED, *REMOVED) < thresholds["rows"]
+            if node in found or node.loops <= loop.loops or few:
                 continue
             found.add(node)
             words = f"executed {format_count(node.loops)} times, looked at {format_count(rows_scanned(node))} rows"
@@ -45,8 +46,6 @@ def _check(subject: Subject, thresholds: Thresholds) -> Iterator[Hit]:
 
 
 def _inner_scans(loop: Node) -> Iterator[Node]:
-    if loop.type != "Nested Loop":
-        return
     waiting = [child for child in loop.children if child.relationship == "Inner"]
     while waiting:
         node = waiting.pop()

@@ -16,7 +16,7 @@ MISSING: Mapping[Need, str] = {
     "plan": "there is no plan",
     "analyze": "the statement was planned, not executed (ANALYZE)",
     "buffers": "blocks were not counted (BUFFERS)",
-    "timing": "nodes were not timed (ANALYZE with TIMING)",
+    "timing": "planning and execution were not timed (SUMMARY)",
     "sql": "the statement's text is not known",
     "catalogue": "the database's catalogue was not read",
     "baseline": "no plan is recorded to compare with",
@@ -59,6 +59,6 @@ class Subject:
             case "buffers":
                 return self.plan.buffered
             case "timing":
-                return "Actual Total Time" in self.plan.root.fields
+                return self.plan.timed
             case _:
                 return bool(getattr(self, need))
