@@ -6,8 +6,9 @@ import itertools
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import ge
 
-from pytest_perfbudget.plans.counters import COUNTERS, EXACT, Counters, gathers
+from pytest_perfbudget.plans.counters import COUNTED, Counters, gathers, none
 from pytest_perfbudget.plans.node import Node, Plan
 
 _RETURNS = re.compile(r"\$\d+")
@@ -46,7 +47,7 @@ class Ledger:
     plan: Plan
     total: Mapping[Node, Counters]
     own: dict[Node, Counters]
-    late: Counters = field(default_factory=lambda: [0.0] * len(COUNTERS))
+    late: Counters = field(default_factory=none)
     inexact: set[Node] = field(default_factory=set)
 
     def charge_deferred(self) -> None:
@@ -73,7 +74,7 @@ class Ledger:
         """The nodes that can have asked: those that mention its result, else any whose own counters can hold it."""
         amount, parent = self.total[init], places.parents[init]
         asking = list(dict.fromkeys(places.asking(init)))
-        if not any(amount[index] for index in EXACT):
+        if not any(amount[: len(COUNTED)]):
             return asking[:1]
         level = [node for node in self._beneath(parent, amount) if node.type not in _UNCALCULATING]
         if not asking and "Output" in parent.fields:
@@ -93,7 +94,7 @@ class Ledger:
 
     @staticmethod
     def _holds(counted: Counters, amount: Counters) -> bool:
-        return all(counted[index] >= amount[index] for index in EXACT)
+        return all(map(ge, counted[: len(COUNTED)], amount))
 
     def _take(self, node: Node, amount: Counters) -> None:
         for index, part in enumerate(amount):
@@ -103,7 +104,7 @@ class Ledger:
         """Each reader pulled the rows it was the first to want: a CTE Scan touches no block on its own account."""
         for index, needed in enumerate(self.total[cte]):
             left, able = needed, [node for node in readers if self.own[node][index] > 0]
-            if needed and COUNTERS[index].exact and len(able) > 1:
+            if needed and index < len(COUNTED) and len(able) > 1:
                 self.inexact.update(able if sum(self.own[node][index] for node in able) > needed else [])
             for node in able:
                 part = min(left, self.own[node][index])

@@ -3,41 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
-from pytest_perfbudget.plans.node import Node, Plan
+from pytest_perfbudget.plans.node import Node, Plan, number
 
 Counters = list[float]
-"""One amount per entry of ``COUNTERS``."""
+"""One amount per entry of ``COUNTED``, then the seconds of I/O and of running."""
 
-
-@dataclass(frozen=True, slots=True)
-class Counter:
-    """A counter of EXPLAIN, or several added up. ``parts`` are the fields of a share it goes into; ``scale`` makes
-    seconds of milliseconds; ``exact`` counters are whole numbers."""
-
-    keys: tuple[str, ...]
-    parts: tuple[str, ...]
-    scale: float = 1
-    exact: bool = True
-
+COUNTED = (
+    "Shared Hit Blocks",
+    "Shared Read Blocks",
+    "Local Hit Blocks",
+    "Local Read Blocks",
+    "Temp Read Blocks",
+    "Temp Written Blocks",
+    "WAL Records",
+    "WAL Bytes",
+)
+"""Whole numbers; times are not, and rounded besides."""
 
 _IO = tuple(f"{place}I/O {what} Time" for place in ("", "Shared ", "Local ", "Temp ") for what in ("Read", "Write"))
-
-COUNTERS = (
-    Counter(("Shared Hit Blocks",), ("blocks",)),
-    Counter(("Shared Read Blocks",), ("blocks", "read")),
-    Counter(("Local Hit Blocks",), ("blocks",)),
-    Counter(("Local Read Blocks",), ("blocks", "read")),
-    Counter(("Temp Read Blocks",), ("temp_read",)),
-    Counter(("Temp Written Blocks",), ("temp_written",)),
-    Counter(("WAL Records",), ("wal_records",)),
-    Counter(("WAL Bytes",), ("wal_bytes",)),
-    Counter(_IO, ("io",), scale=1e-3, exact=False),
-    Counter(("Actual Total Time",), ("time",), scale=1e-3, exact=False),
-)
-EXACT = tuple(index for index, counter in enumerate(COUNTERS) if counter.exact)
-_TIME = len(COUNTERS) - 1
 
 
 def counters(plan: Plan) -> dict[Node, Counters]:
@@ -46,12 +30,20 @@ def counters(plan: Plan) -> dict[Node, Counters]:
     Blocks, WAL and I/O are sums over loops and processes as PostgreSQL prints them. Times are means per loop: they are
     multiplied by the loops, and beneath a Gather divided by the processes that took part.
     """
+    timed = any("I/O" in key for key in plan.root.fields)
     found: dict[Node, Counters] = {}
     for node, processes in _processes(plan.root):
-        amounts = [sum(map(node.number, counter.keys)) * counter.scale for counter in COUNTERS]
-        amounts[_TIME] *= node.loops / processes
+        held = node.fields.get
+        amounts = [number(held(key)) for key in COUNTED]
+        amounts.append(sum(map(node.number, _IO)) / 1000 if timed else 0.0)
+        amounts.append(number(held("Actual Total Time")) / 1000 * node.loops / processes)
         found[node] = amounts
     return found
+
+
+def none() -> Counters:
+    """Nothing counted."""
+    return [0.0] * (len(COUNTED) + 2)
 
 
 def gathers(node: Node) -> bool:

@@ -48,17 +48,23 @@ def rows_scanned(node: Node) -> int:
 
 def fewest(node: Node, *keys: str) -> float:
     """The least that the counts per loop under ``keys`` can add up to over all loops; exact for a single loop."""
-    return sum(max(0.0, node.number(key) - _rounding(node, key)) for key in keys) * node.loops
+    loops, total = node.loops, 0.0
+    for key in keys:
+        total += max(0.0, node.number(key) - _rounding(node, key, loops))
+    return total * loops
 
 
 def most(node: Node, *keys: str) -> float:
     """The most that the counts per loop under ``keys`` can add up to over all loops; exact for a single loop."""
-    return sum(node.number(key) + _rounding(node, key) for key in keys) * node.loops
+    loops, total = node.loops, 0.0
+    for key in keys:
+        total += node.number(key) + _rounding(node, key, loops)
+    return total * loops
 
 
-def _rounding(node: Node, key: str) -> float:
+def _rounding(node: Node, key: str, loops: int) -> float:
     """By how much the mean per loop may be off. Majors from 18 on print two decimals of the rows produced."""
-    if node.loops <= 1:
+    if loops <= 1:
         return 0.0
     return 0.005 if isinstance(node.fields.get(key), float) else 0.5
 
@@ -70,7 +76,7 @@ def q_error(node: Node) -> float:
     nearest to the estimate count.
     """
     planned, produced = max(1.0, node.number("Plan Rows")), node.number(PRODUCED)
-    rounding = _rounding(node, PRODUCED)
+    rounding = _rounding(node, PRODUCED, node.loops)
     least, greatest = max(1.0, produced - rounding), max(1.0, produced + rounding)
     return max(planned / greatest, least / planned, 1.0)
 

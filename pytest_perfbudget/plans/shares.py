@@ -12,9 +12,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from operator import sub
 
 from pytest_perfbudget.plans.charges import Ledger, deferred
-from pytest_perfbudget.plans.counters import COUNTERS, Counters, counters
+from pytest_perfbudget.plans.counters import COUNTED, Counters, counters
 from pytest_perfbudget.plans.node import Node, Plan
 
 
@@ -63,8 +64,7 @@ def _less(node: Node, total: Mapping[Node, Counters]) -> Counters:
     left = list(total[node])
     for child in node.children:
         if not deferred(child):
-            for index, amount in enumerate(total[child]):
-                left[index] -= amount
+            left = list(map(sub, left, total[child]))
     return left
 
 
@@ -81,16 +81,19 @@ def _pass_up_debts(ledger: Ledger) -> None:
                 ledger.late[index] -= debt
                 continue
             ledger.own[above][index] += debt
-            ledger.inexact.update((node, above) if COUNTERS[index].exact else ())
+            ledger.inexact.update((node, above) if index < len(COUNTED) else ())
 
 
 def _share(own: Counters, exact: bool = True) -> Share:
-    amounts = dict.fromkeys(_PARTS, 0.0)
-    for counter, amount in zip(COUNTERS, own, strict=True):
-        for name in counter.parts:
-            amounts[name] += amount
-    io, time = amounts.pop("io"), amounts.pop("time")
-    return Share(**{name: int(amount) for name, amount in amounts.items()}, io=io, time=time, exact=exact)
-
-
-_PARTS = tuple(dict.fromkeys(name for counter in COUNTERS for name in counter.parts))
+    hit, read, local_hit, local_read, temp_read, temp_written, wal_records, wal_bytes, io, time = own
+    return Share(
+        blocks=int(hit + read + local_hit + local_read),
+        read=int(read + local_read),
+        temp_read=int(temp_read),
+        temp_written=int(temp_written),
+        wal_records=int(wal_records),
+        wal_bytes=int(wal_bytes),
+        io=io,
+        time=time,
+        exact=exact,
+    )

@@ -25,7 +25,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pytest_perfbudget.plans.expression import normalise
-from pytest_perfbudget.plans.facts import rows_scanned
+from pytest_perfbudget.plans.facts import PRODUCED, REMOVED, fewest, rows_scanned
 from pytest_perfbudget.plans.node import Node
 from pytest_perfbudget.rules.base import Hit, Rule, Thresholds
 from pytest_perfbudget.rules.subject import Subject
@@ -35,9 +35,9 @@ _DIRECT = ("Index Scan", "Index Only Scan")
 
 
 def _check(subject: Subject, thresholds: Thresholds) -> Iterator[Hit]:
-    for node in subject.plan.root.walk():
+    for node in subject.plan.of(*_DIRECT, "Bitmap Heap Scan"):
         index = _walked(node)
-        if index and (not subject.plan.analyzed or rows_scanned(node) >= thresholds["rows"]):
+        if index and (not subject.plan.analyzed or fewest(node, PRODUCED, *REMOVED) >= thresholds["rows"]):
             looked = f"looked at {format_count(rows_scanned(node))} rows of" if subject.plan.analyzed else "walks"
             words = f"{looked} {index} without an Index Cond, Filter: {normalise(node.text('Filter') or '')}"
             yield Hit(RULE.code, RULE.name, node.alias or node.relation, words, node)

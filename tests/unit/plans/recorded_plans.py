@@ -21,4 +21,5 @@ def document(name: str, major: int = 18) -> Any:
 
 def every() -> list[Path]:
     """All recorded documents, those of the rules included."""
-    return sorted(path for folder in (HERE, OF_RULES) for path in folder.glob("pg*/*.json"))
+    plans = (path for folder in (HERE, OF_RULES) for path in folder.glob("pg*/*.json"))
+    return sorted(path for path in plans if not path.stem.startswith("catalogue"))
