@@ -45,6 +45,7 @@ figures: $(VENV)/dev.stamp
 	$(BIN)/python tests/benchmarks/start.py
 	$(BIN)/python tests/benchmarks/idle.py
 	$(BIN)/python -m pytest tests/benchmarks/plans.py
+	$(BIN)/python -m pytest tests/benchmarks/rules.py
 
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

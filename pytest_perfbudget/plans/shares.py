@@ -41,7 +41,8 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class Shares:
-    """``of[node]`` for every node; ``late`` is what ran after the root had ended; ``total`` is all of the statement."""
+    """``of[node]`` for every node; ``late`` is what the root's counters do not hold, because it ran after the root had
+    ended (or, where a plan nests that of another server, there); ``total`` is all of the statement."""
 
     of: Mapping[Node, Share]
     late: Share
