@@ -158,8 +158,10 @@ class _Places:
         return path
 
     def _cte(self, scan: Node) -> Node | None:
-        """The CTE a scan reads: the nearest of that name around it."""
-        name, inner, node = scan.text("CTE Name"), scan, self.parents.get(scan)
+        """The CTE a scan reads: the nearest of that name on it or above."""
+        name = scan.text("CTE Name")
+        inner: Node | None = None
+        node: Node | None = scan
         while node:
             for child in node.children:
                 if child is not inner and deferred(child) and cte_name(child) == name:

@@ -239,3 +239,11 @@ with a as materialized (select * from u), b as materialized (select * from a whe
 -- explain: ANALYZE, BUFFERS, WAL, FORMAT JSON
 -- verbose: 18
 with a as materialized (select * from t where k=1) select * from a union all select * from a where v=1 union all (select * from t where id = (select max(id) from a));
+-- name: shares_cte_alone
+-- explain: ANALYZE, BUFFERS, WAL, FORMAT JSON
+-- verbose: 18
+with a as materialized (select * from t where k < 3) select * from a where v = 1;
+-- name: shares_cte_of_the_same_name
+-- explain: ANALYZE, BUFFERS, WAL, FORMAT JSON
+-- verbose: 18
+with a as materialized (with a as materialized (select id from t where k < 3) select * from a where id > 5) select * from a where id < 4000;
