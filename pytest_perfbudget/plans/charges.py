@@ -51,13 +51,14 @@ class Ledger:
     inexact: set[Node] = field(default_factory=set)
 
     def charge_deferred(self) -> None:
-        """Charge every InitPlan and CTE that ran; first what only one node can have asked for."""
+        """Charge every InitPlan and CTE that ran.
+
+        First the InitPlans that only one node can have asked for: that node may be the scan of a CTE, and the rows of
+        the CTE may have been pulled while the InitPlan ran in turn. Then the CTEs, which leave less to choose from.
+        """
         places = _Places(self.plan)
-        subplans = [
-            node for node in self.plan.nodes if node in places.parents and deferred(node) and any(self.total[node])
-        ]
-        for cte in (node for node in subplans if cte_name(node) is not None):
-            self._charge_readers(cte, places.readers(cte))
+        subplans = [node for node in self.plan.nodes if node in places.parents and deferred(node)]
+        subplans = [node for node in subplans if any(self.total[node])]
         undecided = []
         for init in (node for node in subplans if cte_name(node) is None):
             able = self._able(init, places)
@@ -65,6 +66,8 @@ class Ledger:
                 self._take(able[0], self.total[init])
             else:
                 undecided.append(init)
+        for cte in (node for node in subplans if cte_name(node) is not None):
+            self._charge_readers(cte, places.readers(cte))
         for init in undecided:
             able = self._able(init, places)
             self._take(able[0] if able else places.parents[init], self.total[init])

@@ -50,7 +50,7 @@ def fewest(node: Node, *keys: str) -> float:
     """The least that the counts per loop under ``keys`` can add up to over all loops; exact for a single loop."""
     loops, total = node.loops, 0.0
     for key in keys:
-        total += max(0.0, node.number(key) - _rounding(node, key, loops))
+        total += max(0.0, number(node.fields.get(key)) - _rounding(node, key, loops))
     return total * loops
 
 
@@ -58,7 +58,7 @@ def most(node: Node, *keys: str) -> float:
     """The most that the counts per loop under ``keys`` can add up to over all loops; exact for a single loop."""
     loops, total = node.loops, 0.0
     for key in keys:
-        total += node.number(key) + _rounding(node, key, loops)
+        total += number(node.fields.get(key)) + _rounding(node, key, loops)
     return total * loops
 
 

@@ -56,7 +56,7 @@ class Node:
     @property
     def loops(self) -> int:
         """Times the node was executed; 0 for one that never was, and everywhere in a plan without ANALYZE."""
-        return int(self.number("Actual Loops"))
+        return int(number(self.fields.get("Actual Loops")))
 
     @property
     def parallel(self) -> bool:

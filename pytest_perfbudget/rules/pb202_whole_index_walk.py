@@ -36,8 +36,9 @@ _DIRECT = ("Index Scan", "Index Only Scan")
 
 def _check(subject: Subject, thresholds: Thresholds) -> Iterator[Hit]:
     for node in subject.plan.of(*_DIRECT, "Bitmap Heap Scan"):
-        index = _walked(node)
-        if index and (not subject.plan.analyzed or fewest(node, PRODUCED, *REMOVED) >= thresholds["rows"]):
+        few = subject.plan.analyzed and fewest(node, PRODUCED, *REMOVED) < thresholds["rows"]
+        index = None if few else _walked(node)
+        if index:
             looked = f"looked at {format_count(rows_scanned(node))} rows of" if subject.plan.analyzed else "walks"
             words = f"{looked} {index} without an Index Cond, Filter: {normalise(node.text('Filter') or '')}"
             yield Hit(RULE.code, RULE.name, node.alias or node.relation, words, node)

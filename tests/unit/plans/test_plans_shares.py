@@ -91,6 +91,8 @@ def test_any_document_has_shares(document: object) -> None:
         ("cte_below", "Index Only Scan using t_pkey on t", 3),
         ("cte_alone", "CTE Scan on a", 0),  # the CTE hangs on its own reader
         ("cte_alone", "Seq Scan on t", 57),
+        ("cte_pulled_by_the_initplan_of_its_reader", "CTE Scan on a x", 0),
+        ("cte_pulled_by_the_initplan_of_its_reader", "CTE Scan on a", 0),
         ("cte_of_the_same_name", "Seq Scan on t", 57),
         ("dml_chain", "CTE a", 50),  # the rows it inserted; the scan beneath has 57
     ],

@@ -247,3 +247,7 @@ with a as materialized (select * from t where k < 3) select * from a where v = 1
 -- explain: ANALYZE, BUFFERS, WAL, FORMAT JSON
 -- verbose: 18
 with a as materialized (with a as materialized (select id from t where k < 3) select * from a where id > 5) select * from a where id < 4000;
+-- name: shares_cte_pulled_by_the_initplan_of_its_reader
+-- explain: ANALYZE, BUFFERS, WAL, FORMAT JSON
+-- verbose: 18
+with a as materialized (select * from t) select (select count(*) from a), x.id from a x where x.k = 42;
