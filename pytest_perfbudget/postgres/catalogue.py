@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import psycopg
 
-_USER = "n.nspname not in ('pg_catalog', 'information_schema') and n.nspname !~ '^pg_(toast|temp)'"
+USER = "n.nspname not in ('pg_catalog', 'information_schema') and n.nspname !~ '^pg_(toast|temp)'"
+"""What is not the system's own, of ``pg_namespace n``."""
 _TABLES = f"""
 select n.nspname, c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace
-where c.relkind in ('r', 'p', 'v', 'm', 'f') and {_USER}"""
+where c.relkind in ('r', 'p', 'v', 'm', 'f') and {USER}"""
 _PAGES = f"""
 select n.nspname, c.relname, pg_table_is_visible(c.oid), (
     select coalesce(sum(pg_relation_size(t.relid)), 0)
@@ -18,11 +19,11 @@ select n.nspname, c.relname, pg_table_is_visible(c.oid), (
           select relid from pg_partition_tree(c.oid) where isleaf and c.relkind = 'p') t
 ) / current_setting('block_size')::bigint
 from pg_class c join pg_namespace n on n.oid = c.relnamespace
-where c.relkind in ('r', 'p', 'm') and {_USER}"""
+where c.relkind in ('r', 'p', 'm') and {USER}"""
 _INDEXES = f"""
 select n.nspname, c.relname, pg_table_is_visible(c.oid), pg_get_indexdef(c.oid)
 from pg_class c join pg_namespace n on n.oid = c.relnamespace
-where c.relkind in ('i', 'I') and {_USER} order by 1, 2"""
+where c.relkind in ('i', 'I') and {USER} order by 1, 2"""
 
 _ANCESTORS = f"""
 with recursive above (oid, ancestor, distance) as (

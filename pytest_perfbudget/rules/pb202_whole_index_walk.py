@@ -26,33 +26,20 @@ from collections.abc import Iterator
 
 from pytest_perfbudget.plans.expression import normalise
 from pytest_perfbudget.plans.facts import PRODUCED, REMOVED, fewest, rows_scanned
-from pytest_perfbudget.plans.node import Node
+from pytest_perfbudget.plans.walks import walked
 from pytest_perfbudget.rules.base import Hit, Rule, Thresholds
 from pytest_perfbudget.rules.subject import Subject
 from pytest_perfbudget.units import format_count
 
-_DIRECT = ("Index Scan", "Index Only Scan")
-
 
 def _check(subject: Subject, thresholds: Thresholds) -> Iterator[Hit]:
-    for node in subject.plan.of(*_DIRECT, "Bitmap Heap Scan"):
+    for node in subject.plan.of("Index Scan", "Index Only Scan", "Bitmap Heap Scan"):
         few = subject.plan.analyzed and fewest(node, PRODUCED, *REMOVED) < thresholds["rows"]
-        index = None if few else _walked(node)
+        index = None if few else walked(node)
         if index:
             looked = f"looked at {format_count(rows_scanned(node))} rows of" if subject.plan.analyzed else "walks"
             words = f"{looked} {index} without an Index Cond, Filter: {normalise(node.text('Filter') or '')}"
             yield Hit(RULE.code, RULE.name, node.alias or node.relation, words, node)
-
-
-def _walked(node: Node) -> str | None:
-    """The index read from end to end for a filter. An Order By (nearest neighbours) is a condition too."""
-    if not node.text("Filter"):
-        return None
-    parts = [node] if node.type in _DIRECT else []
-    if node.type == "Bitmap Heap Scan":
-        parts = [below for below in node.walk() if below.type == "Bitmap Index Scan"]
-    unconditional = (part for part in parts if not part.texts("Index Cond") and not part.texts("Order By"))
-    return next((part.index or "its index" for part in unconditional), None)
 
 
 RULE = Rule("PB202", "whole-index-walk", frozenset({"plan"}), _check, __doc__, {"rows": 10_000})

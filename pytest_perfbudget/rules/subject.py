@@ -26,13 +26,24 @@ MISSING: Mapping[Need, str] = {
 
 
 @dataclass(frozen=True, slots=True)
+class Generic:
+    """The plan without the parameters' values, executed with them where the statement only reads.
+
+    ``switches`` says whether PostgreSQL takes it at the sixth execution, after five with the parameters of some call of
+    the same statement.
+    """
+
+    plan: Plan
+    switches: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Subject:
     """A plan under examination, and the evidence beside it, None or empty where nobody asked for it.
 
     ``sql`` is the statement's text as the server got it; ``baseline`` the lines of the recorded plan it is compared
-    with; ``seqscan_off`` the plan of the same statement with ``enable_seqscan = off``; ``generic`` the plan without the
-    parameters' values, executed with them where the statement only reads. ``why`` says of evidence that was asked for
-    and could not be had what went wrong.
+    with; ``seqscan_off`` the plan of the same statement with ``enable_seqscan = off``. ``why`` says of evidence that
+    was asked for and could not be had what went wrong.
     """
 
     plan: Plan
@@ -40,7 +51,7 @@ class Subject:
     catalogue: Catalogue | None = None
     baseline: tuple[str, ...] = ()
     seqscan_off: Plan | None = None
-    generic: Plan | None = None
+    generic: Generic | None = None
     why: Mapping[str, str] = field(default_factory=dict)
 
     def missing(self, needs: frozenset[Need]) -> str | None:

@@ -1,0 +1,74 @@
+"""Indexes that a condition passes by, because the column stands inside something."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from pytest_perfbudget.model import Index, Table
+from pytest_perfbudget.plans.conditions import Operand, comparisons, expression
+from pytest_perfbudget.plans.node import Node
+from pytest_perfbudget.rules.casts import relabels
+from pytest_perfbudget.rules.subject import Subject
+from pytest_perfbudget.rules.tables import columns_of, named, root, scans
+
+_SERVED = frozenset(("=", "<", "<=", ">", ">="))
+"""Operators a btree answers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Blocked:
+    """A condition of ``node`` on ``column`` of ``table`` that ``index`` begins with and could serve if the column stood
+    there as it is; ``relation`` is what findings call the table."""
+
+    node: Node
+    table: Table
+    relation: str
+    column: str
+    index: Index
+    operand: Operand
+    text: str
+
+
+def blocked(subject: Subject, pages: float) -> Iterator[Blocked]:
+    """Each condition once for all partitions of a table, in tables of so many pages or more."""
+    assert subject.catalogue
+    tables = list(scans(subject))
+    seen = set()
+    for node in subject.plan.root.walk():
+        for text in (text for key in ("Filter", "Join Filter") for text in node.texts(key)):
+            for scan, table in tables if node.text("Join Filter") else ((s, t) for s, t in tables if s is node):
+                if table.pages < pages:
+                    continue
+                top = root(subject.catalogue, table)
+                for found in _in(text, scan, table, named(scan, top, table)):
+                    key = (found.relation, found.operand.shape)
+                    if key not in seen:
+                        seen.add(key)
+                        yield found
+
+
+def _in(text: str, node: Node, table: Table, relation: str) -> Iterator[Blocked]:
+    for comparison in comparisons(text):
+        for operand, other in comparison.operands if comparison.operator in _SERVED else ():
+            columns = columns_of(operand, node, table)
+            if len(columns) != 1 or columns_of(other, node, table) or _bare(operand, columns, table):
+                continue
+            (column,) = columns
+            index = _index(table, column, operand)
+            if index:
+                yield Blocked(node, table, relation, column, index, operand, text)
+
+
+def _bare(operand: Operand, columns: frozenset[str], table: Table) -> bool:
+    """Whether an index on the column serves the operand as it stands."""
+    return operand.plain or bool(operand.cast and relabels(table.columns[min(columns)], operand.cast))
+
+
+def _index(table: Table, column: str, operand: Operand) -> Index | None:
+    """The btree that begins with the column, if none begins with the very expression."""
+    for index in table.indexes:
+        written = expression(index.keys[0].expression or "") if index.keys and index.keys[0].expression else None
+        if written and written.shape == operand.shape:
+            return None
+    return next((i for i in table.indexes if i.method == "btree" and i.keys[0].column == column), None)

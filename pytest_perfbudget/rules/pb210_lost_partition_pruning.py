@@ -1,0 +1,89 @@
+"""PB210 lost-partition-pruning
+
+What it finds
+    A plan that searches every partition of a table, 3 or more, because no condition compares its partition key: there
+    is none on it, or the key stands inside a function, a cast or a calculation. A statement without any condition,
+    which wants all rows, is not found. Partitions that were skipped during execution do not count as searched.
+
+Why it matters
+    Each partition costs planning time, locks and at least one lookup, and there are more of them every month.
+
+Example
+    SELECT count(*) FROM events WHERE date_trunc('month', happened) = '2026-03-01'
+        Append
+          Seq Scan on events_2026_01 events_1   Filter: date_trunc(?, happened) = ?
+          …                                                                                       12 of 12 partitions
+
+Use instead
+    A range on the key itself:   WHERE happened >= '2026-03-01' AND happened < '2026-04-01'
+    Where the rows are looked for by something else, a condition on the key beside it.
+
+Options
+    partitions    the fewest that count (3)
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+
+from pytest_perfbudget.model import Table
+from pytest_perfbudget.plans.conditions import comparisons
+from pytest_perfbudget.plans.expression import normalise
+from pytest_perfbudget.plans.node import Node
+from pytest_perfbudget.rules.base import Hit, Rule, Thresholds
+from pytest_perfbudget.rules.subject import Subject
+from pytest_perfbudget.rules.tables import columns_of, root, scans
+
+_CONDITIONS = ("Index Cond", "Recheck Cond", "Filter")
+
+
+def _check(subject: Subject, thresholds: Thresholds) -> Iterator[Hit]:
+    assert subject.catalogue
+    searched: dict[str, dict[str, tuple[Node, Table]]] = defaultdict(dict)
+    for node, table in scans(subject):
+        top = root(subject.catalogue, table)
+        if top is not table and not (subject.plan.analyzed and node.loops == 0):
+            searched[top.qualified][table.qualified] = (node, table)
+    for name, members in searched.items():
+        top = subject.catalogue.tables[name]
+        every = {leaf.qualified for leaf in subject.catalogue.partitions(top)}
+        if len(every) < thresholds["partitions"] or not every <= members.keys() or not top.partition_key:
+            continue
+        node = next(iter(members.values()))[0]
+        if all(_conditional(scan) for scan, _ in members.values()) and (why := _why(subject, members, top)):
+            yield Hit(RULE.code, RULE.name, top.name, f"searched all {len(every)} partitions: {why}", node)
+
+
+def _conditional(node: Node) -> bool:
+    return any(below.texts(key) for below in node.walk() for key in _CONDITIONS)
+
+
+def _why(subject: Subject, members: dict[str, tuple[Node, Table]], top: Table) -> str | None:
+    """What keeps the conditions from pruning; None where one speaks of the key in a way that may prune (as it is, in
+    an OR, in IS NULL), or the key is an expression."""
+    key = top.partition_key[0]
+    if key not in top.columns:
+        return None
+    hidden = ""
+    for scan, table in members.values():
+        for node in scan.walk():
+            for text in (text for kind in _CONDITIONS for text in node.texts(kind)):
+                how = _use(text, key, scan, table)
+                if how == "may prune":
+                    return None
+                hidden = hidden or (text if how == "hidden" else "")
+    if hidden:
+        return f"{key}, the partition key, is not compared as it is: {normalise(hidden)}"
+    return f"no condition on {key}, the partition key"
+
+
+def _use(text: str, key: str, scan: Node, table: Table) -> str | None:
+    sides = [side for one in comparisons(text) for side, _ in one.operands if key in columns_of(side, scan, table)]
+    if sides:
+        return "may prune" if any(side.plain for side in sides) else "hidden"
+    return "may prune" if re.search(rf"\b{re.escape(key)}\b", text) else None
+
+
+RULE = Rule("PB210", "lost-partition-pruning", frozenset({"plan", "catalogue"}), _check, __doc__, {"partitions": 3})
