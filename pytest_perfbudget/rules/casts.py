@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
 
 _INTERNAL: Mapping[str, str] = {
     "smallint": "int2",
@@ -49,9 +51,25 @@ def relabels(column_type: str, cast: str) -> bool:
     return (internal(column_type), cast) in _RELABELLED or internal(column_type) == cast
 
 
-def spelled(sql: str, cast: str) -> bool:
-    """Whether the text of a statement casts something to this type: ``::numeric``, ``CAST(… AS numeric)``."""
-    names = [cast, *(written for written, name in _INTERNAL.items() if name == cast)]
-    names += {"int4": ["int"], "timestamptz": [], "numeric": ["decimal"], "float8": ["float"]}.get(cast, [])
-    words = "|".join(re.escape(name).replace(r"\ ", r"\s+") for name in names)
-    return bool(re.search(rf"(?:::\s*|\bas\s+)(?:pg_catalog\.)?(?:{words})\b", sql, re.IGNORECASE))
+@lru_cache(maxsize=1024)
+def spelled(sql: str, column: str, alias: str | None, cast: str) -> bool:
+    """Whether the text of a statement itself casts this column to this type; ``alias`` is that of its table."""
+    import pgparse
+
+    try:
+        return _spells(pgparse.parse(sql), column, alias, cast)
+    except (pgparse.PGQueryError, ValueError):
+        return False
+
+
+def _spells(tree: Any, column: str, alias: str | None, cast: str) -> bool:
+    if isinstance(tree, list):
+        return any(_spells(part, column, alias, cast) for part in tree)
+    if not isinstance(tree, dict):
+        return False
+    found = tree.get("TypeCast")
+    if found and found["typeName"]["names"][-1]["String"]["sval"] == cast:
+        fields = [field.get("String", {}).get("sval") for field in found["arg"].get("ColumnRef", {}).get("fields", ())]
+        if fields and fields[-1] == column and (len(fields) == 1 or fields[-2] == alias):
+            return True
+    return any(_spells(part, column, alias, cast) for part in tree.values())

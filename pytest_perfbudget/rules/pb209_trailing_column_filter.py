@@ -29,7 +29,6 @@ from pytest_perfbudget.plans.expression import normalise
 from pytest_perfbudget.plans.node import Node
 from pytest_perfbudget.rules.base import Hit, Rule, Thresholds
 from pytest_perfbudget.rules.subject import Subject
-from pytest_perfbudget.units import format_count
 
 _SKIPS_SINCE = 18
 _READ = ("Index Scan", "Index Only Scan", "Bitmap Index Scan")
@@ -46,8 +45,7 @@ def _check(subject: Subject, thresholds: Thresholds) -> Iterator[Hit]:
         table, index = found
         keys = ", ".join(key.column or key.expression or "" for key in index.keys)
         condition = " AND ".join(map(normalise, node.texts("Index Cond")))
-        entries = f"the whole of {index.name} ({keys})"
-        words = f"read {entries}, {format_count(table.pages)} pages of table, for Index Cond: {condition}"
+        words = f"read the whole of {index.name} ({keys}) for Index Cond: {condition}"
         yield Hit(RULE.code, RULE.name, node.alias or table.name, words, node)
 
 

@@ -39,8 +39,9 @@ def _check(subject: Subject, thresholds: Thresholds) -> Iterator[Hit]:
 
 def implicit(found: Blocked, sql: str) -> bool:
     """Whether PostgreSQL put the cast there itself: PB212 speaks of those."""
-    cast = found.operand.cast
-    return bool(cast and promotes(found.table.columns[found.column], cast) and not spelled(sql, cast))
+    cast, alias = found.operand.cast, found.node.alias
+    promoted = bool(cast) and promotes(found.table.columns[found.column], cast or "")
+    return promoted and not spelled(sql, found.column, alias, cast or "")
 
 
 RULE = Rule(

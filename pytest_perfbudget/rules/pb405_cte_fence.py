@@ -69,7 +69,7 @@ def _kept(path: tuple[Node, ...]) -> int:
     """
     scan = path[-1]
     if scan.text("Filter"):
-        return rows(scan)
+        return round(rows(scan) / max(scan.loops, 1))
     join = next((node for node in reversed(path[:-1]) if node.type not in ("Hash", "Sort", "Materialize")), None)
     if join and join.text("Join Type") in _INNER and scan.loops == 1:
         return rows(join)

@@ -8,15 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rule_subjects import subject
 
 import pytest_perfbudget.rules as rules
-from pytest_perfbudget.plans.parse import parse
 from pytest_perfbudget.rules.base import Rule, check
-from pytest_perfbudget.rules.subject import Subject
 
 HERE = Path(__file__).parent
-RECORDED = (HERE / "recorded", HERE.parent / "plans" / "recorded")
-"""Where a case's plan may lie: what only rules need, and what all tests of plans share."""
 CASES: list[tuple[str, str, dict[str, Any]]] = [
     (path.stem, kind, case)
     for path in sorted((HERE / "cases").glob("*.json"))
@@ -28,17 +25,10 @@ BY_CODE = {rule.code: rule for rule in rules.BUILTIN}
 
 @pytest.mark.parametrize(("code", "kind", "case"), CASES, ids=[f"{c}-{k}-{case['plan']}" for c, k, case in CASES])
 def test_case(code: str, kind: str, case: dict[str, Any]) -> None:
-    plan = parse(_recorded(case["plan"]).read_text())
-    hits = check(Subject(plan), [BY_CODE[code]], {code: case.get("thresholds", {})})
+    hits = check(subject(case), [BY_CODE[code]], {code: case.get("thresholds", {})})
     found = [[hit.relation, hit.message] for hit in hits if hit.judged]
     assert found == case.get("hits", [])
     assert all(hit.judged for hit in hits) == (kind != "not judged")
-
-
-def _recorded(name: str) -> Path:
-    """The file of ``pg18/name``; one folder has it, so that a name says which plan is meant."""
-    (path,) = (folder / f"{name}.json" for folder in RECORDED if (folder / f"{name}.json").exists())
-    return path
 
 
 @pytest.mark.parametrize("rule", rules.BUILTIN, ids=lambda rule: rule.code)

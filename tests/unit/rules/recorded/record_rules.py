@@ -4,7 +4,8 @@ It writes ``pg<major>/*.json``, without white space. A half is a pair of files, 
 ``queries_<half>.sql``; without one, all are recorded. Each lives in a schema of its name, so the halves may name their
 tables alike. The format of the queries is that of ``tests/unit/plans/recorded``, and a name begins with the code of the
 rule it is for: ``pb206_lossy``. A query whose ``-- majors: 14, 18`` does not hold the server's is passed over;
-``-- verbose: 18`` records ``<name>_verbose`` as well on those majors, the same statement under VERBOSE.
+``-- verbose: 18`` records ``<name>_verbose`` as well on those majors, the same statement under VERBOSE. The
+tables of the half, as rules see them, become ``catalogue_<half>.json``.
 """
 
 from __future__ import annotations
@@ -12,10 +13,14 @@ from __future__ import annotations
 import json
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import psycopg
 from psycopg import sql
+
+from pytest_perfbudget.postgres.relations import catalogue
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parents[1] / "plans" / "recorded"))
@@ -49,6 +54,9 @@ def _half(connection: psycopg.Connection, half: str) -> None:
             _write(
                 folder / f"{name}_verbose.json", record(connection, re.sub(r"-- explain: ", "\\g<0>VERBOSE, ", body))
             )
+    found = catalogue(connection)
+    tables = {name: table for name, table in found.tables.items() if table.schema == half}
+    _write(folder / f"catalogue_{half}.json", msgspec.to_builtins(replace(found, tables=tables)))
 
 
 def _write(path: Path, document: object) -> None:
