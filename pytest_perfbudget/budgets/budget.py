@@ -39,6 +39,17 @@ class Clause:
 
 
 @dataclass(frozen=True, slots=True)
+class RuleSetting:
+    """What a budget says of one plan rule: a promise (``on``) with these thresholds, or silence."""
+
+    code: str
+    on: bool
+    thresholds: Mapping[str, float]
+    text: str
+    at: At
+
+
+@dataclass(frozen=True, slots=True)
 class Waiver:
     """A rule code or key whose findings do not fail until, and on, the day ``until``."""
 
@@ -63,12 +74,15 @@ class Regress:
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """What one name promises. ``queries`` narrows to statements by call site or ``/* perf: name */``."""
+    """What one name promises. ``queries`` narrows to statements by call site or ``/* perf: name */``; ``rules`` are
+    those it names, by their codes; ``plan_generic`` is where ``plan.generic`` is true, None where it is not."""
 
     name: str
     at: At
     clauses: tuple[Clause, ...] = ()
     plan_baseline: PlanBaseline = "no-worse"
+    plan_generic: At | None = None
+    rules: Mapping[str, RuleSetting] = field(default_factory=dict)
     limits: Mapping[str, Limit] = field(default_factory=dict)
     regress: Regress = Regress()
     latency_writes: bool = False

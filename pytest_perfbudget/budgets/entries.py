@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,13 +12,16 @@ from pytest_perfbudget.budgets.nearest import did_you_mean
 from pytest_perfbudget.budgets.places import Path, Places, written
 from pytest_perfbudget.errors import At, BudgetError
 
+Codes = Mapping[str, Mapping[str, float]]
+"""The code of each rule → its thresholds by name, with their defaults."""
+
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What is being read: where its values stand, the rule codes that exist (None: not checked), what is wrong."""
+    """What is being read: where its values stand, the rules that exist (None: not checked), what is wrong."""
 
     places: Places
-    codes: Collection[str] | None
+    codes: Codes | None
     complaints: Complaints
 
 

@@ -82,9 +82,23 @@ _PLAN = (
         'plan.baseline = "no-worse"',
         ("exact", "no-worse", "off"),
     ),
-    _later(_RULES, EACH, Kind.SWITCH, "plan.generic = true", "also judge the generic plan"),
+    Key(
+        "plan.generic",
+        EACH,
+        Kind.SWITCH,
+        "",
+        "also judge the generic plan, which a prepared statement may get at its sixth execution",
+        "plan.generic = true",
+    ),
+    Key(
+        "plan.rules",
+        EACH,
+        Kind.TABLE,
+        "",
+        '[rules](rules.md) by their codes: `"on"` or a table of options, a promise; `"off"`, not even to explain',
+        'plan.rules = { PB201 = "on", PB203 = { rows = 500 } }',
+    ),
     _later(_RULES, EACH, Kind.PERCENTAGE, 'plan.stable = "95%"', "least probability of the chosen plan"),
-    _later(_RULES, EACH, Kind.TABLE, 'plan.rules = { PB201 = "off" }', "thresholds, or `off`, per rule code"),
 )
 
 _WORK = (

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from pytest_perfbudget.budgets.budget import Budget, Suite
 from pytest_perfbudget.budgets.complaints import Complaints
 from pytest_perfbudget.budgets.document import document
-from pytest_perfbudget.budgets.entries import Source
+from pytest_perfbudget.budgets.entries import Codes, Source
 from pytest_perfbudget.budgets.keys import RESERVED
 from pytest_perfbudget.budgets.places import Places, written
 from pytest_perfbudget.budgets.read import read
@@ -23,11 +23,12 @@ INLINE = "inline"
 """The prefix of budgets written in markers; no file may take it, their baselines would be one."""
 
 
-def load(folder: Path, root: Path, known_codes: Collection[str] | None = None) -> Suite:
+def load(folder: Path, root: Path, known_codes: Codes | None = None) -> Suite:
     """The budgets of every ``*.toml`` directly in ``folder``; a folder that does not exist has none.
 
-    Places are shown relative to ``root``. Rules of waivers are checked against ``known_codes``; with None any
-    ``PB…`` passes. Files whose name starts with a dot (an editor's locks) are not budgets.
+    Places are shown relative to ``root``. Rules that waivers and ``plan.rules`` name are checked against
+    ``known_codes``; with None any ``PB…`` passes. Files whose name starts with a dot (an editor's locks) are not
+    budgets.
 
     Raises:
         BudgetError: all errors of all files; ``at`` is set if there is only one.

@@ -24,7 +24,7 @@ def loosened(old: Suite, new: Suite) -> tuple[str, ...]:
 
 def _budget(old: Budget, new: Budget) -> Iterator[str]:
     """What a narrowed query has too."""
-    yield from (f"{new.name}: {line}" for line in (*_limits(old, new), *_clauses(old, new)))
+    yield from (f"{new.name}: {line}" for line in (*_limits(old, new), *_clauses(old, new), *_rules(old, new)))
     for name, before in old.queries.items():
         after = new.queries.get(name)
         if after:
@@ -47,6 +47,18 @@ def _clauses(old: Budget, new: Budget) -> Iterator[str]:
     for clause in old.clauses:
         if (clause.key, clause.pattern) not in kept:
             yield f'{clause.key} "{clause.text}" removed  (was at {clause.at})'
+
+
+def _rules(old: Budget, new: Budget) -> Iterator[str]:
+    """Promises that are gone, and those with other options: which way is laxer only the rule could say."""
+    for code, before in old.rules.items():
+        after = new.rules.get(code)
+        if before.on and after is None:
+            yield f"plan.rules.{code} {before.text} → not named  (was at {before.at})"
+        elif before.on and after and (not after.on or after.thresholds != before.thresholds):
+            yield f"plan.rules.{code} {before.text} → {after.text}  ({after.at})"
+    if old.plan_generic and not new.plan_generic:
+        yield f"plan.generic true → false  (was at {old.plan_generic})"
 
 
 def _switches(old: Budget, new: Budget) -> Iterator[str]:

@@ -10,6 +10,7 @@ from pytest_perfbudget.budgets.budget import Budget, Clause
 from pytest_perfbudget.budgets.contradictions import contradictions
 from pytest_perfbudget.budgets.entries import Entry, Source, entries
 from pytest_perfbudget.budgets.places import Path, written
+from pytest_perfbudget.budgets.rules import rules
 from pytest_perfbudget.budgets.values import choice, clauses, limit, regress, switch
 from pytest_perfbudget.budgets.waivers import waivers
 from pytest_perfbudget.errors import BudgetError
@@ -43,13 +44,13 @@ def read(
         with source.complaints.collecting():
             if entry.key.name in _ELSEWHERE[scope]:
                 raise _misplaced(entry, scope)
-            budget = _take(budget, entry, source)
+            budget = _take(budget, entry, source, scope)
     for error in contradictions(budget):
         source.complaints.add(error)
     return budget
 
 
-def _take(budget: Budget, entry: Entry, source: Source) -> Budget:
+def _take(budget: Budget, entry: Entry, source: Source, scope: Scope) -> Budget:
     if entry.key.limits:
         found = limit(entry)
         return replace(budget, limits={**budget.limits, found.key: found})
@@ -58,6 +59,10 @@ def _take(budget: Budget, entry: Entry, source: Source) -> Budget:
             return replace(budget, clauses=_replaced(budget.clauses, key, clauses(entry)))
         case "plan.baseline":
             return replace(budget, plan_baseline=choice(entry))
+        case "plan.generic":
+            return replace(budget, plan_generic=entry.at if switch(entry) else None)
+        case "plan.rules":
+            return replace(budget, rules={**budget.rules, **rules(entry, source, narrowed=scope == "query")})
         case "latency.writes":
             return replace(budget, latency_writes=switch(entry))
         case "work.regress":
@@ -77,7 +82,7 @@ def _narrowed(budget: Budget, entry: Entry, source: Source) -> dict[str, Budget]
     """``query.NAME``: limits and clauses of its own; margin and baseline rule are those of the budget around it."""
     if not isinstance(entry.value, Mapping):
         raise entry.refuse("is not a table of names", f"write {entry.key.example}")
-    bare = replace(budget, clauses=(), limits={}, waivers=())
+    bare = replace(budget, clauses=(), limits={}, waivers=(), rules={}, plan_generic=None)
     found = {}
     for name, keys in entry.value.items():
         where = (*entry.path, name)

@@ -76,7 +76,9 @@ def _form(table: Mapping[str, Any]) -> list[str]:
 
 
 def _rule(rule: str, at: At, codes: Collection[str] | None) -> str:
-    keys = [name for name, key in BY_NAME.items() if not key.arrives_with and name not in ("query", "waive")]
+    keys = [
+        name for name, key in BY_NAME.items() if not key.arrives_with and name not in ("query", "waive", "plan.rules")
+    ]
     if rule in keys or (codes is None and rule.startswith("PB")) or (codes is not None and rule in codes):
         return rule
     remedy = [*did_you_mean(rule, [*sorted(codes or ()), *keys]), f"rules: {', '.join(sorted(codes or ())) or 'none'}"]

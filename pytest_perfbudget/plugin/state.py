@@ -55,7 +55,7 @@ class State:
     def promises(self) -> Promises:
         from pytest_perfbudget.session.promises import Promises
 
-        codes = frozenset(rule.code for rule in self.parts.rules)
+        codes = {rule.code: rule.thresholds for rule in self.parts.rules}
         promises = usage(lambda: Promises.read(self.options, codes))
         self.config.add_cleanup(promises.close)
         return promises

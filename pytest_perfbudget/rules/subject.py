@@ -10,7 +10,19 @@ from pytest_perfbudget.model import Catalogue
 from pytest_perfbudget.plans.node import Plan
 
 Need = Literal["plan", "analyze", "buffers", "timing", "sql", "catalogue", "baseline", "seqscan_off", "generic"]
-"""Evidence a rule can ask for; ``MISSING`` says of each what it means that it is not there."""
+"""Evidence a rule can ask for; ``EVIDENCE`` says what each is, ``MISSING`` that it is not there."""
+
+EVIDENCE: Mapping[Need, str] = {
+    "plan": "a plan",
+    "analyze": "an executed plan (ANALYZE)",
+    "buffers": "counted blocks (BUFFERS)",
+    "timing": "timed nodes (TIMING)",
+    "sql": "the statement's text",
+    "catalogue": "the catalogue",
+    "baseline": "the recorded plan",
+    "seqscan_off": "the plan with `enable_seqscan = off`",
+    "generic": "the generic plan (`plan.generic = true`)",
+}
 
 MISSING: Mapping[Need, str] = {
     "plan": "there is no plan",

@@ -11,6 +11,7 @@ from pytest_perfbudget.baselines.record import Baseline
 from pytest_perfbudget.baselines.ref import at_ref, loosened_baselines
 from pytest_perfbudget.baselines.store import Store
 from pytest_perfbudget.budgets.budget import Budget, Suite
+from pytest_perfbudget.budgets.entries import Codes
 from pytest_perfbudget.budgets.inline import inline
 from pytest_perfbudget.budgets.load import load
 from pytest_perfbudget.budgets.loosened import loosened
@@ -27,14 +28,14 @@ class Promises:
 
     suite: Suite
     store: Store
-    codes: frozenset[str]
+    codes: Codes
     ref_suite: Suite | None = None
     ref_store: Store | None = None
     _open: ExitStack = field(default_factory=ExitStack)
     _read: dict[tuple[int, str], Baseline | None] = field(default_factory=dict)
 
     @classmethod
-    def read(cls, options: Options, codes: frozenset[str]) -> Promises:
+    def read(cls, options: Options, codes: Codes) -> Promises:
         """Everything that can be wrong with budgets is said here, before a test runs.
 
         Raises:

@@ -8,7 +8,7 @@ from textwrap import dedent
 from pytest_perfbudget.budgets.budget import Suite
 from pytest_perfbudget.budgets.load import load
 
-CODES = frozenset({"PB201", "PB202", "PB305"})
+CODES = {"PB201": {"rows": 10_000}, "PB202": {"rows": 10_000}, "PB203": {"rows": 1_000, "share": 0.9}, "PB301": {}}
 
 
 def write(root: Path, files: dict[str, str]) -> Path:

@@ -91,6 +91,37 @@ def test_a_query_narrows_with_its_own_limits_and_the_margin_of_its_budget(tmp_pa
     assert lines.waivers == ()
 
 
+def test_rules_of_the_file_are_defaults_rule_by_rule(tmp_path: Path) -> None:
+    text = """
+        [suite]
+        plan.rules = { PB201 = "on", PB202 = "off" }
+        plan.generic = true
+
+        [recent]
+        plan.generic = false
+        [recent.plan.rules]
+        PB201 = { rows = 500 }
+        PB203 = "on"
+        [recent.query.lines.plan]
+        rules.PB202 = "on"
+        generic = true
+
+        [search]
+    """
+    budgets = suite(tmp_path, orders=text).budgets
+    recent, search = budgets["orders.recent"], budgets["orders.search"]
+    assert {code: (one.on, dict(one.thresholds)) for code, one in recent.rules.items()} == {
+        "PB201": (True, {"rows": 500}),
+        "PB202": (False, {}),
+        "PB203": (True, {}),
+    }
+    assert (recent.rules["PB203"].at.line, recent.rules["PB202"].at.line) == (9, 2)
+    assert {code: one.on for code, one in search.rules.items()} == {"PB201": True, "PB202": False}
+    assert (recent.plan_generic, search.plan_generic) == (None, At("budgets/orders.toml", 3))
+    lines = recent.queries["lines"]
+    assert ([*lines.rules], lines.plan_generic) == (["PB202"], At("budgets/orders.toml", 12))
+
+
 def test_tables_of_all_clauses_with_their_places(tmp_path: Path) -> None:
     tables = suite(tmp_path, orders=ORDERS).budgets["orders.recent"].tables()
     assert tables == (("orders", At(FILE, 7)), ("orders", At(FILE, 10)), ("lines", At(FILE, 20)))

@@ -83,6 +83,8 @@ HERE = "(budgets/x.toml:3)"
         ({"latency": {"p95": "5 ms"}}, {"latency": {"p95": "0.01 s"}}, f"latency.p95 5 ms → 0.01 s  {HERE}"),
         ({"plan": {"forbid": ["Nested Loop"]}}, {}, f'plan.forbid "Nested Loop" removed  {PLACE}'),
         ({"plan": {"require": ["Nested Loop"]}}, {}, f'plan.require "Nested Loop" removed  {PLACE}'),
+        ({"plan": {"rules": {"PB201": "on"}}}, {}, f'plan.rules.PB201 "on" → not named  {PLACE}'),
+        ({"plan": {"generic": True}}, {}, f"plan.generic true → false  {PLACE}"),
         ({"plan": {"baseline": "exact"}}, {}, f"plan.baseline exact → no-worse  {HERE}"),
         ({}, {"plan": {"baseline": "off"}}, f"plan.baseline no-worse → off  {HERE}"),
         ({}, {"work": {"regress": "25%"}}, f"work.regress 10% and 8 blocks → 25% and 8 blocks  {HERE}"),
@@ -94,6 +96,16 @@ HERE = "(budgets/x.toml:3)"
 def test_each_way_to_be_laxer(old: dict[str, Any], new: dict[str, Any], line: str) -> None:
     assert loosened(suite_of({"a.b": old}), suite_of({"a.b": new})) == (f"a.b: {line}",)
     assert loosened(suite_of({"a.b": new}), suite_of({"a.b": old})) == ()
+
+
+def test_other_options_of_a_rule_are_listed_both_ways_and_silence_once() -> None:
+    few, many, off = ({"plan": {"rules": {"PB203": value}}} for value in ({"rows": 5}, {"rows": 9}, "off"))
+    raised = f"a.b: plan.rules.PB203 {{ rows = 5 }} → {{ rows = 9 }}  {HERE}"
+    assert loosened(suite_of({"a.b": few}), suite_of({"a.b": many})) == (raised,)
+    assert len(loosened(suite_of({"a.b": many}), suite_of({"a.b": few}))) == 1
+    silenced = f'a.b: plan.rules.PB203 {{ rows = 5 }} → "off"  {HERE}'
+    assert loosened(suite_of({"a.b": few}), suite_of({"a.b": off})) == (silenced,)
+    assert loosened(suite_of({"a.b": off}), suite_of({"a.b": few})) == ()
 
 
 def test_a_narrowed_query_is_compared_by_its_own_name() -> None:
