@@ -5,13 +5,14 @@ from pytest_perfbudget.model.evidence import (
     WORK_METRICS,
     Environment,
     Latency,
-    PlanEvidence,
     QueryEvidence,
     Site,
     Statement,
     TestEvidence,
     Work,
 )
+from pytest_perfbudget.model.plan_evidence import PlanEvidence
+from pytest_perfbudget.model.probes import GenericEvidence, Probes, RuleNote
 from pytest_perfbudget.model.results import Finding, Pair, Problem, RunResult, TestResult, Verdict, worst
 
 __all__ = [
@@ -19,13 +20,16 @@ __all__ = [
     "Catalogue",
     "Environment",
     "Finding",
+    "GenericEvidence",
     "Index",
     "IndexKey",
     "Latency",
     "Pair",
     "PlanEvidence",
+    "Probes",
     "Problem",
     "QueryEvidence",
+    "RuleNote",
     "RunResult",
     "Site",
     "Statement",

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from pytest_perfbudget.model.plan_evidence import PlanEvidence
+from pytest_perfbudget.model.probes import GenericEvidence, Probes, RuleNote
+
 
 @dataclass(frozen=True, slots=True)
 class Site:
@@ -73,18 +76,6 @@ class Work:
 
 
 @dataclass(frozen=True, slots=True)
-class PlanEvidence:
-    """A plan that was really used (``auto_explain``) or asked for (``explain``), ``calls`` times."""
-
-    fingerprint: str
-    version: int
-    calls: int
-    tree: tuple[str, ...]
-    source: str = "auto_explain"
-    statistics: str = "actual"
-
-
-@dataclass(frozen=True, slots=True)
 class Latency:
     """Samples of one statement in seconds, execute to last row; ``interval`` bounds the gated quantile."""
 
@@ -101,8 +92,9 @@ class QueryEvidence:
     """All executions of one statement identity in one test.
 
     ``work`` is None where nothing was counted (a write planned, not executed again); ``why_unjudged`` then says
-    what is missing. ``executions`` are the statements themselves, to count or time again; they are not recorded.
-    ``names`` are what ``[budget.query.<name>]`` can call this statement.
+    what is missing. ``executions`` are the statements themselves, to count or time again, and ``probes`` what was
+    asked about them; both are not recorded. ``generic`` is there where ``plan.generic`` or a rule asked for it,
+    ``notes`` where a reader did. ``names`` are what ``[budget.query.<name>]`` can call this statement.
     """
 
     id: str
@@ -118,6 +110,9 @@ class QueryEvidence:
     latency: Latency | None = None
     why_unjudged: str | None = None
     executions: tuple[Statement, ...] = ()
+    generic: GenericEvidence | None = None
+    probes: Probes = field(default_factory=Probes)
+    notes: tuple[RuleNote, ...] = ()
 
     @property
     def key(self) -> str:

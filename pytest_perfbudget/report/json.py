@@ -12,10 +12,12 @@ from pytest_perfbudget.model import (
     WORK_METRICS,
     Environment,
     Finding,
+    GenericEvidence,
     Latency,
     PlanEvidence,
     Problem,
     QueryEvidence,
+    RuleNote,
     RunResult,
     Site,
     TestResult,
@@ -101,6 +103,8 @@ def _query(query: QueryEvidence) -> dict[str, Any]:
         "calls": query.calls,
         "sites": [_place(site) for site in query.sites],
         "plans": [_plan(plan) for plan in query.plans],
+        "generic": _generic(query.generic) if query.generic else None,
+        "rules": [_note(note) for note in query.notes],
         "work": _work(query.work, query.cost),
         "latency": _latency(query.latency) if query.latency else None,
     }
@@ -113,6 +117,26 @@ def _plan(plan: PlanEvidence) -> dict[str, Any]:
         "tree": list(plan.tree),
         "source": plan.source,
         "statistics": plan.statistics,
+    }
+
+
+def _generic(generic: GenericEvidence) -> dict[str, Any]:
+    return {
+        "fingerprint": generic.plan.fingerprint,
+        "tree": list(generic.plan.tree),
+        "cost": generic.cost,
+        "custom_cost": generic.custom_cost,
+        "switches": generic.switches,
+    }
+
+
+def _note(note: RuleNote) -> dict[str, Any]:
+    return {
+        "code": note.code,
+        "name": note.name,
+        "relation": note.relation,
+        "message": note.message,
+        "judged": note.judged,
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Sequence
 
@@ -9,6 +10,9 @@ from pytest_perfbudget.model import Finding, Verdict
 
 WIDEST = 72
 """Columns within which commands are aligned; what is longer stands out of line rather than push the others away."""
+
+_CLAUSES = ("plan.forbid", "plan.require", "plan.generic")
+_RULE = re.compile(r"[A-Z]+\d+")
 
 PROMISED = ("plan.forbid", "plan.require", "query.", "queries")
 """Codes of what a budget says outright: no update of a baseline changes it."""
@@ -48,7 +52,8 @@ def _limits(broken: Sequence[Finding]) -> str:
     """Where the limits stand that could be raised, a file's lines together: ``a.toml:2,4 b.toml:7``."""
     places: dict[str, set[int]] = {}
     for finding in broken:
-        movable = finding.allowed is not None or finding.code in ("plan.forbid", "plan.require")
+        promise = finding.code in _CLAUSES or bool(_RULE.fullmatch(finding.code))
+        movable = finding.allowed is not None or promise
         if movable and finding.budget_at:
             places.setdefault(finding.budget_at.file, set()).add(finding.budget_at.line)
     return " ".join(f"{file}:{','.join(str(line) for line in sorted(lines))}" for file, lines in places.items())

@@ -21,6 +21,18 @@ def _test(test: TestResult) -> list[str]:
     return lines
 
 
+def _rules(query: QueryEvidence) -> list[str]:
+    """What the rules find; then, together, those that cannot look and why."""
+    heads = [(note, f"{note.code} {note.name}   {note.relation or ''}".rstrip()) for note in query.notes if note.judged]
+    found = [f"     {head}   {note.message}" for note, head in heads]
+    silent: dict[str, list[str]] = {}
+    for note in query.notes:
+        if not note.judged:
+            silent.setdefault(note.message, []).append(note.code)
+    missing = [f"     not judged: {', '.join(codes)}: {why}" for why, codes in silent.items()]
+    return ["", "   rules", *found, *missing] if found or missing else []
+
+
 def _query(number: int, query: QueryEvidence, diffs: list[Finding]) -> list[str]:
     calls = f"   {format_count(query.calls)} calls" if query.calls > 1 else ""
     case = f"   case {query.case}" if query.case else ""
@@ -30,6 +42,12 @@ def _query(number: int, query: QueryEvidence, diffs: list[Finding]) -> list[str]
     for plan in query.plans:
         lines += ["", f"   plan {plan.fingerprint}, {format_count(plan.calls)} times, by {plan.source}"]
         lines += [f"     {line}" for line in plan.tree]
+    if generic := query.generic:
+        costs = f"estimated {format_count(generic.cost)}, custom plans {format_count(generic.custom_cost)} on average"
+        taken = "taken" if generic.switches else "not taken"
+        lines += ["", f"   generic plan {generic.plan.fingerprint}, {taken} at the sixth execution: {costs}"]
+        lines += [f"     {line}" for line in generic.plan.tree]
+    lines += _rules(query)
     for finding in diffs:
         lines += ["", "   against the baseline", *(f"   {line}" for line in finding.detail)]
     if query.why_unjudged:

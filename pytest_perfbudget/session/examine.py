@@ -15,15 +15,18 @@ from pytest_perfbudget.model import Finding, Statement, TestEvidence, TestResult
 from pytest_perfbudget.plans.names import quoted
 from pytest_perfbudget.report.failure import failure
 from pytest_perfbudget.report.junit import properties
+from pytest_perfbudget.rules.subject import EVIDENCE
 from pytest_perfbudget.session.options import Options
 from pytest_perfbudget.session.parts import Parts
 from pytest_perfbudget.session.place import Place
+from pytest_perfbudget.session.probe import Needs, Prober
 from pytest_perfbudget.session.promises import Promises
 from pytest_perfbudget.session.recount import recount
 from pytest_perfbudget.session.timing import time_queries
 from pytest_perfbudget.verdict.gather import gather
-from pytest_perfbudget.verdict.judge import Bench, judge
+from pytest_perfbudget.verdict.judge import Bench, judge, recorded
 from pytest_perfbudget.verdict.judgement import Judgement, fails
+from pytest_perfbudget.verdict.rules import asked, asks_catalogue, noted, unexplained
 
 
 class Examiner:
@@ -33,6 +36,7 @@ class Examiner:
         self._place, self._promises, self._options, self._parts = place, promises, options, parts
         self._test = ""
         self._budget: Budget | None = None
+        self._prober = Prober(place)
         self._statements: tuple[Statement, ...] = ()
         self._installed = False
 
@@ -50,6 +54,8 @@ class Examiner:
                 driver.install(self._place.hub)
             self._installed = True
         self._check_tables(budget)
+        if asks_catalogue(budget, self._parts.rules):
+            self._prober.read_catalogue()
 
     @contextmanager
     def watching(self) -> Iterator[None]:
@@ -89,6 +95,7 @@ class Examiner:
         evidence = gather(self._test, budget.name, statements, self._place.facts.environment)
         if not evidence.queries:
             return evidence, Judgement((self._silent(budget),))
+        evidence = self._prober.gather(evidence, self._asked(budget, evidence))
         baseline = self._promises.baseline(self._place.facts.environment.major, budget.name)
         bench = Bench(
             date.today(),
@@ -102,9 +109,20 @@ class Examiner:
             evidence = again
             judgement = judge(budget, evidence, baseline, bench)
         evidence, latency = time_queries(budget, evidence, self._place)
-        if latency:
+        if needs := unexplained(budget, judgement, self._parts.rules):
+            evidence = self._prober.gather(evidence, needs)
+        if latency or needs:
             judgement = judge(budget, evidence, baseline, replace(bench, latency=latency))
+        if self._options.explain or self._options.reports:
+            notes = noted(evidence.queries, self._parts.rules, recorded(evidence, baseline))
+            evidence = replace(evidence, queries=notes)
         return evidence, judgement
+
+    def _asked(self, budget: Budget, evidence: TestEvidence) -> Needs:
+        """What the budget's rules need to know of each query; who reads --perf-explain wants to hear every rule."""
+        if self._options.explain:
+            return dict.fromkeys((query.key for query in evidence.queries), tuple(EVIDENCE))
+        return asked(budget, evidence.queries, self._parts.rules)
 
     def _explained(self, judgement: Judgement, evidence: TestEvidence) -> tuple[Finding, ...]:
         baseline = self._promises.baseline(evidence.environment.major, evidence.budget)

@@ -154,7 +154,7 @@ class Place:
     @cached_property
     def facts(self) -> Facts:
         """What a clone holds before any test has touched it: to be asked first in that state."""
-        with self._quiet() as connection:
+        with self.quiet() as connection:
             return Facts(
                 stamp.environment(connection, self.server, self.seed),
                 catalogue.pages(connection),
@@ -165,7 +165,7 @@ class Place:
     def completed(self, statements: Sequence[Statement]) -> Sequence[Statement]:
         """The statements, those without a plan explained now."""
         if any(not statement.plans for statement in statements):
-            with self._quiet() as connection:
+            with self.quiet() as connection:
                 fill(statements, connection)
         return statements
 
@@ -174,21 +174,21 @@ class Place:
         import psycopg
 
         try:
-            with self._quiet() as connection:
+            with self.quiet() as connection:
                 return count_work_again(connection, statement)
         except psycopg.Error:
             return None
 
     def try_index(self, definition: str, statement: Statement) -> Work | None:
         """The work of a read if the index were there."""
-        with self._quiet() as connection:
+        with self.quiet() as connection:
             return try_index(connection, definition, statement, self.server.major)
 
     @contextmanager
     def replaying(self, statement: Statement, *, undo: bool = False) -> Iterator[Callable[[], float]]:
         """A new connection without capture that executes ``statement`` at each call and says how long it took, in
         seconds; with ``undo`` each execution is rolled back, outside of that time."""
-        with self._quiet() as connection:
+        with self.quiet() as connection:
             replay = Replay(connection, statement)
             yield (lambda: _undone(connection, replay)) if undo else replay
 
@@ -199,7 +199,8 @@ class Place:
             yield
 
     @contextmanager
-    def _quiet(self) -> Iterator[psycopg.Connection[Any]]:
+    def quiet(self) -> Iterator[psycopg.Connection[Any]]:
+        """A connection of ours to this process's database, in autocommit, that is not captured."""
         with self.hub.mute(), self.server.connect(self.database) as connection:
             connection.execute(PATIENCE)
             yield connection

@@ -7,14 +7,14 @@ from typing import Any
 
 import msgspec
 
-from pytest_perfbudget.model import TestResult
+from pytest_perfbudget.model import Probes, TestResult
 
 
 def encode(result: TestResult) -> dict[str, Any]:
-    """Everything but the executions themselves, which only the worker can repeat."""
+    """Everything but the executions and what was asked about them: only the worker can repeat those."""
     evidence = result.evidence
     if evidence:
-        queries = tuple(replace(query, executions=()) for query in evidence.queries)
+        queries = tuple(replace(query, executions=(), probes=Probes()) for query in evidence.queries)
         result = replace(result, evidence=replace(evidence, queries=queries))
     built: dict[str, Any] = msgspec.to_builtins(result)
     return built

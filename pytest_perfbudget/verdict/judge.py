@@ -16,9 +16,11 @@ from pytest_perfbudget.verdict.compare import compare
 from pytest_perfbudget.verdict.environment import incomparable
 from pytest_perfbudget.verdict.figures import Trend, work_changes
 from pytest_perfbudget.verdict.gather import site_of
+from pytest_perfbudget.verdict.generic import check_generic
 from pytest_perfbudget.verdict.judgement import Judgement, by_rank, waive
 from pytest_perfbudget.verdict.limits import check_limits
 from pytest_perfbudget.verdict.pairing import pair
+from pytest_perfbudget.verdict.rules import Records, check_rules, explaining
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,18 +41,30 @@ class Bench:
 
 def judge(budget: Budget, evidence: TestEvidence, baseline: Baseline | None, bench: Bench) -> Judgement:
     """Absolute limits and clauses always; the comparison only against a baseline of a comparable environment."""
-    absolute = _absolute(budget, evidence.queries, bench) + list(bench.latency) + _unexplained(budget, evidence)
+    records = recorded(evidence, baseline)
+    absolute = _absolute(budget, evidence.queries, bench, records)
+    absolute += [*bench.latency, *_unexplained(budget, evidence)]
     relative, pairs = _relative(budget, evidence, baseline, bench)
     findings = [waive(finding, budget.waivers, bench.today) for finding in absolute + relative]
     return Judgement(by_rank(findings), tuple(pairs))
 
 
-def _absolute(budget: Budget, queries: Sequence[QueryEvidence], bench: Bench) -> list[Finding]:
+def recorded(evidence: TestEvidence, baseline: Baseline | None) -> Records:
+    """What each query of a test is judged against; nothing where the environments cannot be compared."""
+    record = baseline.tests.get(evidence.test) if baseline else None
+    if not baseline or not record or incomparable(baseline.environment, evidence.environment):
+        return {}
+    return {new.key: old for old, new in pair(record.queries, evidence.queries) if old and new}
+
+
+def _absolute(budget: Budget, queries: Sequence[QueryEvidence], bench: Bench, records: Records) -> list[Finding]:
     findings = [*check_clauses(budget, queries, bench.pages, bench.ancestors), *check_limits(budget, queries)]
+    findings += check_rules(budget, queries, bench.rules, records)
+    findings += check_generic(budget, queries, bench.pages, records)
     for name, narrowed in budget.queries.items():
         matched = [query for query in queries if name in query.names]
         if matched:
-            findings += _absolute(narrowed, matched, bench)
+            findings += _absolute(narrowed, matched, bench, records)
         elif bench.sole:
             findings.append(_matched_none(name, narrowed, queries))
     return findings
@@ -117,7 +131,7 @@ def _compared(
 
 def _compare_pair(old: QueryRecord | None, new: QueryEvidence | None, budget: Budget, bench: Bench) -> list[Finding]:
     if old and new:
-        return compare(old, new, budget, bench.rules)
+        return compare(old, new, budget, explaining(budget, bench.rules))
     if new:
         words = "a statement without a baseline"
         return [Finding("baseline", Verdict.NEW, words, query=new.key, site=site_of(new))]
