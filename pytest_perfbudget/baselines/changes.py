@@ -8,12 +8,26 @@ from typing import Protocol
 
 from pytest_perfbudget.baselines import describe
 from pytest_perfbudget.baselines.describe import Change
-from pytest_perfbudget.baselines.record import Baseline, QueryRecord, Recorded, TestRecord, query_record
+from pytest_perfbudget.baselines.record import (
+    Baseline,
+    QueryRecord,
+    Recorded,
+    TestRecord,
+    accept,
+    query_record,
+    refresh,
+)
 from pytest_perfbudget.errors import BaselineError, SettingsError
 from pytest_perfbudget.model import QueryEvidence, TestEvidence, Verdict
 
 UPDATED = frozenset({"new", "better", "equivalent"})
-"""The categories ``--perf-update`` records alone; ``worse`` and ``unused`` have to be accepted."""
+"""The categories ``--perf-update`` records alone; ``worse``, ``alternative`` and ``unused`` have to be accepted."""
+
+ALTERNATIVE = "alternative"
+"""A plan recorded beside the one that is there, not instead of it."""
+
+REASONED = frozenset({"worse", ALTERNATIVE})
+"""What is recorded with a reason only."""
 
 CATEGORY = {
     Verdict.OVER: "worse",
@@ -94,6 +108,8 @@ class _Test:
         return TestRecord(tuple(query for query in queries if query), sums)
 
     def _query(self, old: QueryRecord | None, fresh: QueryEvidence | None, verdict: Verdict) -> QueryRecord | None:
+        if old and fresh and verdict is not Verdict.INCOMPARABLE and self._alternative(old, fresh):
+            return self._beside(old, fresh)
         new = _renewed(old, fresh, verdict) if fresh else None
         if new == old:
             return old
@@ -105,20 +121,35 @@ class _Test:
         self.measured = self.measured or verdict not in KEPT
         return new
 
+    def _alternative(self, old: QueryRecord, fresh: QueryEvidence) -> bool:
+        return self.terms.allows(ALTERNATIVE) and not {plan.fingerprint for plan in fresh.plans} <= old.known
+
+    def _beside(self, old: QueryRecord, fresh: QueryEvidence) -> QueryRecord:
+        """Today's plans beside the recorded ones; the recorded figures stay."""
+        new = accept(old, fresh, self.terms.recorded.reason)
+        self._change(ALTERNATIVE, new, describe.accepted(old, new))
+        return new
+
     def _sums(self) -> dict[str, float]:
         old, new = self.old.totals, self.judged.evidence.totals
-        explained = any(change.category == "worse" for change in self.changes)
+        explained = any(change.category in REASONED for change in self.changes)
         if self.judged.verdict is Verdict.REGRESSED and not explained:
             self.measured = self._change("worse", None, ("sums of the test", *describe.totals(old, new)))
-        moved = self.measured and all(change.recorded for change in self.changes)
+        moved = self.measured and all(change.recorded for change in self.changes) and not self._accepted_in_use()
         return dict(new) if moved or not old else old
+
+    def _accepted_in_use(self) -> bool:
+        """The sums are those of the recorded plans."""
+        recorded = {query.key: query for query in self.old.queries}
+        fresh = self.judged.evidence.queries
+        return any(query.key in recorded and recorded[query.key].used(query) for query in fresh)
 
     def _change(self, category: str, query: QueryRecord | None, lines: tuple[str, ...]) -> bool:
         allowed = self.terms.allows(category)
-        if allowed and category == "worse" and not self.terms.recorded.reason:
+        if allowed and category in REASONED and not self.terms.recorded.reason:
             raise SettingsError(
-                f"{self.judged.evidence.test} is worse than its baseline, and worse is recorded with a reason",
-                remedy='pytest --perf-update --perf-accept=worse --perf-reason "why it is meant"',
+                f"{self.judged.evidence.test} is worse than its baseline, and {category} is recorded with a reason",
+                remedy=f'pytest --perf-update --perf-accept={category} --perf-reason "why it is meant"',
             )
         test = self.judged.evidence.test
         self.changes.append(Change(category, self.budget, test, query.key if query else None, lines, allowed))
@@ -164,8 +195,14 @@ def _renewed(old: QueryRecord | None, fresh: QueryEvidence, verdict: Verdict) ->
         return new
     if verdict in KEPT:
         sql = old.sql if old.id == new.id else new.sql
-        return replace(old, id=new.id, sql=sql, case=new.case, site=new.site or old.site)
-    return new if verdict is Verdict.INCOMPARABLE else replace(new, accepted=old.accepted)
+        generic = new.generic or old.generic
+        return replace(old, id=new.id, sql=sql, case=new.case, site=new.site or old.site, generic=generic)
+    if verdict is Verdict.INCOMPARABLE:
+        return new
+    if used := old.used(fresh):
+        return refresh(old, fresh, used)
+    kept = tuple(one for one in old.accepted if one.fingerprint not in {plan.fingerprint for plan in new.plans})
+    return replace(new, accepted=kept, generic=new.generic or old.generic)
 
 
 def _unused(budget: str, tests: dict[str, TestRecord], judged: Sequence[Judged], terms: Terms) -> list[Change]:

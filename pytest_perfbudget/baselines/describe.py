@@ -68,7 +68,16 @@ def altered(old: QueryRecord, new: QueryRecord) -> tuple[str, ...]:
     lines += [f"{name} {format_count(was)} → {format_count(now)}" for name, was, now in figures(old, new)]
     if [plan.fingerprint for plan in old.plans] != [plan.fingerprint for plan in new.plans]:
         lines += ["", *plan_diff(old, new)]
+    if new.generic and (not old.generic or old.generic.fingerprint != new.generic.fingerprint):
+        lines += ["generic plan", *diff(old.generic.tree if old.generic else (), new.generic.tree)]
     return tuple(lines)
+
+
+def accepted(old: QueryRecord, new: QueryRecord) -> tuple[str, ...]:
+    """The plans that stand beside the recorded ones from now on."""
+    before = old.plans[0].tree if old.plans else ()
+    lines = [title(new), f"plans accepted {len(old.accepted)} → {len(new.accepted)}"]
+    return tuple(lines + [line for one in new.accepted[len(old.accepted) :] for line in ("", *diff(before, one.tree))])
 
 
 def figures(old: QueryRecord, new: QueryRecord) -> Iterator[tuple[str, float, float]]:

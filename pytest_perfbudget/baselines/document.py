@@ -27,7 +27,8 @@ def dump(baseline: Baseline) -> str:
     plain = {"format": FORMAT, **asdict(baseline)}
     for entry in plain["tests"].values():
         for query in entry["queries"]:
-            query["work"] = query["work"] and _short(query["work"])
+            for counted in (query, *query["accepted"]):
+                counted["work"] = counted["work"] and _short(counted["work"])
     return json.dumps(_stable(plain), indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
 
 

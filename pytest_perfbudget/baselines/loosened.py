@@ -62,7 +62,7 @@ def _query(old: QueryRecord, new: QueryRecord) -> Iterator[str]:
         yield "work is no longer recorded"
     if not {plan.fingerprint for plan in new.plans} <= {plan.fingerprint for plan in old.plans}:
         yield "the plan changed"
-    if set(new.accepted) - set(old.accepted):
+    if {one.fingerprint for one in new.accepted} - {one.fingerprint for one in old.accepted}:
         yield f"plans accepted {len(old.accepted)} → {len(new.accepted)}"
 
 

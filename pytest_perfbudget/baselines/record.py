@@ -21,6 +21,22 @@ class PlanRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class AcceptedRecord:
+    """Another plan that is known to be right, with the reason given for it.
+
+    ``work`` and ``cost`` are those of the whole query under this plan; ``work`` is None where nothing was counted, or
+    where the query used other plans besides, so that the figures are not this plan's.
+    """
+
+    fingerprint: str
+    version: int
+    tree: tuple[str, ...]
+    reason: str
+    cost: float = 0.0
+    work: Work | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class LatencyRecord:
     """Figures of ``n`` executions in milliseconds; ``ci_ms`` bounds the gated quantile."""
 
@@ -36,8 +52,8 @@ class LatencyRecord:
 class QueryRecord:
     """One statement of one test, as recorded.
 
-    ``site`` is ``file:function`` of the call (no line: it moves with every edit); ``accepted`` are fingerprints
-    that count as known besides ``plans``; ``generic`` is the plan without the parameters' values, where it was
+    ``site`` is ``file:function`` of the call (no line: it moves with every edit); ``accepted`` are plans that count as
+    known besides ``plans``; ``generic`` is the plan without the parameters' values, where it was
     judged. ``work`` is None where nothing was counted; its cost is 0, the planner's estimate stands in ``cost``.
     """
 
@@ -48,7 +64,7 @@ class QueryRecord:
     case: str | None = None
     site: str | None = None
     generic: PlanRecord | None = None
-    accepted: tuple[str, ...] = ()
+    accepted: tuple[AcceptedRecord, ...] = ()
     work: Work | None = None
     latency: LatencyRecord | None = None
 
@@ -56,6 +72,17 @@ class QueryRecord:
     def key(self) -> str:
         """The same as ``QueryEvidence.key``: the identity, and the case where there is one."""
         return f"{self.id}:{self.case}" if self.case else self.id
+
+    @property
+    def known(self) -> frozenset[str]:
+        """The fingerprints of the recorded and the accepted plans."""
+        recorded = frozenset(plan.fingerprint for plan in self.plans)
+        return recorded | {plan.fingerprint for plan in self.accepted}
+
+    def used(self, query: QueryEvidence) -> AcceptedRecord | None:
+        """The accepted plan that alone did the work of the query; None where that was the recorded one, or several."""
+        marks = {plan.fingerprint for plan in query.plans}
+        return next((one for one in self.accepted if marks == {one.fingerprint}), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +128,38 @@ def query_record(query: QueryEvidence) -> QueryRecord:
         cost=round(query.cost, 2),
         case=query.case,
         site=site_text(query),
-        work=replace(query.work, cost=0.0) if query.work else None,
+        generic=_plan(query.generic.plan) if query.generic else None,
+        work=_counters(query),
         latency=latency_record(query.latency) if query.latency else None,
     )
+
+
+def accept(old: QueryRecord, query: QueryEvidence, reason: str) -> QueryRecord:
+    """The record with the query's unknown plans beside those it has; figures, where one plan did all the work."""
+    unknown = [plan for plan in query.plans if plan.fingerprint not in old.known]
+    alone = len(query.plans) == 1
+    added = [
+        AcceptedRecord(
+            fingerprint=plan.fingerprint,
+            version=plan.version,
+            tree=plan.tree,
+            reason=reason,
+            cost=round(query.cost, 2) if alone else 0.0,
+            work=_counters(query) if alone else None,
+        )
+        for plan in sorted(unknown, key=lambda plan: plan.fingerprint)
+    ]
+    return replace(old, accepted=(*old.accepted, *added))
+
+
+def refresh(old: QueryRecord, query: QueryEvidence, used: AcceptedRecord) -> QueryRecord:
+    """The record with today's figures of the accepted plan that did the work."""
+    renewed = replace(used, cost=round(query.cost, 2), work=_counters(query))
+    return replace(old, accepted=tuple(renewed if one is used else one for one in old.accepted))
+
+
+def _counters(query: QueryEvidence) -> Work | None:
+    return replace(query.work, cost=0.0) if query.work else None
 
 
 def site_text(query: QueryEvidence) -> str | None:

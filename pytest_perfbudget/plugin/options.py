@@ -31,11 +31,11 @@ OPTIONS = (
     Option("--perf-update", "Record what is new, better or equivalent as the baseline.", action="store_true"),
     Option(
         "--perf-accept",
-        "Record these categories too: worse, unused (comma-separated; implies --perf-update).",
+        "Record these categories too: worse, alternative, unused (comma-separated; implies --perf-update).",
         metavar="CATEGORIES",
     ),
     Option("--perf-dry-run", "With --perf-update, print what would change and write nothing.", action="store_true"),
-    Option("--perf-reason", "Say why worse is accepted; stored in the baseline.", metavar="TEXT"),
+    Option("--perf-reason", "Say why worse or alternative is accepted; stored in the baseline.", metavar="TEXT"),
     Option("--perf-strict", "Fail what cannot be judged.", "strict", action="store_true"),
     Option("--perf-baseline", "Judge by the budgets and baselines of this git ref.", metavar="REF"),
     Option("--perf-report", "Write a report, such as json:perf.json (repeatable).", "report", "KIND:PATH", "append"),

@@ -185,8 +185,8 @@ def _combinations(options: Options) -> None:
             "update them on your machine and commit them; PERFBUDGET_CI=0 says that this is not CI",
         ),
         (
-            lambda: "worse" in options.accept and not options.reason,
-            "--perf-accept=worse needs a reason",
+            lambda: bool({"worse", "alternative"} & options.accept) and not options.reason,
+            f"--perf-accept={'worse' if 'worse' in options.accept else 'alternative'} needs a reason",
             'add --perf-reason "why it is meant": it is stored beside the baseline',
         ),
         (

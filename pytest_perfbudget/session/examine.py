@@ -74,7 +74,7 @@ class Examiner:
             evidence, judgement = self._judge(self._budget)
             findings = self._explained(judgement, evidence)
         failing = [f for f in findings if fails(f, ci=self._options.ci is not None, strict=self._options.strict)]
-        failing = [f for f in failing if not self._recorded(f)]
+        failing = [f for f in failing if not self._recorded(f, evidence)]
         judged = not self._options.explain
         outcome = "failed" if failing and judged else "passed"
         verdict = Judgement(findings, judgement.pairs).verdict
@@ -129,14 +129,24 @@ class Examiner:
         findings = explain(judgement, evidence, baseline, self._place.try_index)
         return tuple(self._parts.finding(finding, evidence) for finding in findings)
 
-    def _recorded(self, finding: Finding) -> bool:
+    def _recorded(self, finding: Finding, evidence: TestEvidence) -> bool:
         """Under ``--perf-update`` a difference from the baseline is recorded at the end of the run, not failed."""
         if not self._options.update:
             return False
         if finding.verdict in (Verdict.NEW, Verdict.INCOMPARABLE):
             return True
         relative = finding.allowed is None and not finding.code.startswith(("plan.forbid", "plan.require", "query."))
-        return relative and finding.verdict is Verdict.REGRESSED and "worse" in self._options.accept
+        if not relative or finding.verdict is not Verdict.REGRESSED:
+            return False
+        return "worse" in self._options.accept or (
+            "alternative" in self._options.accept and finding.query in self._with_other_plans(evidence)
+        )
+
+    def _with_other_plans(self, evidence: TestEvidence) -> set[str]:
+        baseline = self._promises.baseline(evidence.environment.major, evidence.budget)
+        records = recorded(evidence, baseline)
+        plans = {query.key: {plan.fingerprint for plan in query.plans} for query in evidence.queries}
+        return {key for key, record in records.items() if not plans[key] <= record.known}
 
     def _silent(self, budget: Budget) -> Finding:
         drivers = ", ".join(driver.name for driver in self._parts.drivers)

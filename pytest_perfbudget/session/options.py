@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-CATEGORIES = ("new", "better", "equivalent", "worse", "unused")
+CATEGORIES = ("new", "better", "equivalent", "worse", "alternative", "unused")
 """What an update can record. The first three are recorded by ``--perf-update`` alone."""
 
 

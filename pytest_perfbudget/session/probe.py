@@ -17,7 +17,6 @@ from pytest_perfbudget.plans.work import cost
 from pytest_perfbudget.postgres.relations import catalogue
 from pytest_perfbudget.rules.subject import Need
 from pytest_perfbudget.session.place import Place
-from pytest_perfbudget.statements import Kind, kind
 
 if TYPE_CHECKING:
     import psycopg
@@ -47,7 +46,7 @@ class Prober:
 
     def _probed(self, query: QueryEvidence, needs: set[Need]) -> QueryEvidence:
         planned = [statement for statement in query.executions if statement.plans and not statement.error]
-        if not planned or kind(planned[0].sql) is Kind.UTILITY:
+        if not planned:
             return query
         probes = query.probes
         if "catalogue" in needs and probes.catalogue is None:

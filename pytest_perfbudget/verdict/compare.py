@@ -21,7 +21,7 @@ from pytest_perfbudget.verdict.rules import subject
 
 def compare(old: QueryRecord, new: QueryEvidence, budget: Budget, rules: tuple[Rule, ...]) -> list[Finding]:
     """The findings of one query; a single ``same`` when neither shape nor work moved."""
-    if any(plan.version != VERSION for plan in old.plans):
+    if {*(plan.version for plan in old.plans), *(plan.version for plan in old.accepted)} - {VERSION}:
         return [_finding(new, "plan.baseline", Verdict.INCOMPARABLE, "recorded with another fingerprint version")]
     now, changes = _shape(old, new), _changes(old, new, budget)
     verdict = decide(now, changes, budget.plan_baseline)
@@ -34,8 +34,8 @@ def compare(old: QueryRecord, new: QueryEvidence, budget: Budget, rules: tuple[R
 
 def _shape(old: QueryRecord, new: QueryEvidence) -> Shape:
     """By the lines of the plans that are not known by their fingerprint."""
-    known = {plan.fingerprint for plan in old.plans} | set(old.accepted)
-    return shape((plan.tree for plan in old.plans), (plan.tree for plan in new.plans if plan.fingerprint not in known))
+    trees = [plan.tree for plan in (*old.plans, *old.accepted)]
+    return shape(trees, (plan.tree for plan in new.plans if plan.fingerprint not in old.known))
 
 
 def _changes(old: QueryRecord, new: QueryEvidence, budget: Budget) -> tuple[Change, ...]:

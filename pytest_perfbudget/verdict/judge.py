@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 
-from pytest_perfbudget.baselines.record import Baseline, QueryRecord, TestRecord
+from pytest_perfbudget.baselines.record import Baseline, PlanRecord, QueryRecord, TestRecord
 from pytest_perfbudget.budgets.budget import Budget
 from pytest_perfbudget.model import WORK_METRICS, Finding, Pair, QueryEvidence, TestEvidence, Verdict, Work
 from pytest_perfbudget.plans.relations import Ancestors
@@ -131,11 +131,20 @@ def _compared(
 
 def _compare_pair(old: QueryRecord | None, new: QueryEvidence | None, budget: Budget, bench: Bench) -> list[Finding]:
     if old and new:
-        return compare(old, new, budget, explaining(budget, bench.rules))
+        return compare(reference(old, new), new, budget, explaining(budget, bench.rules))
     if new:
         words = "a statement without a baseline"
         return [Finding("baseline", Verdict.NEW, words, query=new.key, site=site_of(new))]
     return [Finding("baseline", Verdict.EQUIVALENT, f"no longer runs: {old.sql}")] if old else []
+
+
+def reference(old: QueryRecord, new: QueryEvidence) -> QueryRecord:
+    """What the query is held to: the recorded plans and their figures, or those of the accepted plan that it used."""
+    used = old.used(new)
+    if used is None or (used.work is None and old.work is not None):
+        return old
+    plan = PlanRecord(used.fingerprint, used.version, new.calls, used.tree)
+    return replace(old, plans=(plan,), work=used.work, cost=used.cost)
 
 
 def _totals(budget: Budget, evidence: TestEvidence, record: TestRecord) -> list[Finding]:
@@ -145,6 +154,10 @@ def _totals(budget: Budget, evidence: TestEvidence, record: TestRecord) -> list[
     ):
         return []
     old, new = (_sums(totals) for totals in (record.totals, evidence.totals))
+    for was, now in pair(record.queries, evidence.queries):
+        held = reference(was, now) if was and now else None
+        if held and was and held.work and was.work:
+            old = _plus(old, held.work, was.work)
     return [
         Finding(
             code=change.metric,
@@ -158,6 +171,12 @@ def _totals(budget: Budget, evidence: TestEvidence, record: TestRecord) -> list[
         for change in work_changes(old, new, budget.regress)
         if change.trend is Trend.MORE
     ]
+
+
+def _plus(total: Work, more: Work, less: Work) -> Work:
+    """The sums of the test with one query's figures in place of others."""
+    moved = {name: getattr(total, name) + getattr(more, name) - getattr(less, name) for name in WORK_METRICS}
+    return replace(total, **moved)
 
 
 def _sums(totals: Mapping[str, float]) -> Work:

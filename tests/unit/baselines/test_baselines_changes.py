@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from snapshots import matches
 
 from pytest_perfbudget.baselines.changes import Judged, Terms, changes
-from pytest_perfbudget.baselines.record import record
+from pytest_perfbudget.baselines.record import AcceptedRecord, Baseline, Recorded, record
 from pytest_perfbudget.errors import BaselineError, SettingsError
-from pytest_perfbudget.model import QueryEvidence, Site, TestEvidence, Verdict
+from pytest_perfbudget.model import QueryEvidence, Site, TestEvidence, Verdict, Work
 
 BUDGET = "orders.recent"
 TERMS = Terms(LATER)
@@ -141,15 +141,60 @@ def test_a_statement_that_no_longer_runs_leaves() -> None:
     assert found[0].lines[1] == "buffers 23, rows 20 → no longer runs"
 
 
-def test_accepted_plans_stay_accepted() -> None:
+OTHER = AcceptedRecord("other", 1, SEQ_SCAN, "few rows")
+TEST = "tests/test_a.py::test_recent"
+
+
+def with_accepted(*accepted: AcceptedRecord) -> Baseline:
     old = baseline(evidence(query()))
-    entry = old.tests["tests/test_a.py::test_recent"]
-    held = replace(old, tests={"tests/test_a.py::test_recent": replace(
-        entry, queries=(replace(entry.queries[0], accepted=("other",)),))})  # fmt: skip
-    after, _ = changes(BUDGET, held, [judged(evidence(query(buffers=2)), Verdict.IMPROVED)], TERMS)
+    entry = old.tests[TEST]
+    return replace(old, tests={TEST: replace(entry, queries=(replace(entry.queries[0], accepted=accepted),))})
+
+
+def test_accepted_plans_stay_accepted() -> None:
+    after, _ = changes(BUDGET, with_accepted(OTHER), [judged(evidence(query(buffers=2)), Verdict.IMPROVED)], TERMS)
 
     assert after is not None
-    assert after.tests["tests/test_a.py::test_recent"].queries[0].accepted == ("other",)
+    assert after.tests[TEST].queries[0].accepted == (OTHER,)
+
+
+def test_an_alternative_stands_beside_the_recorded_plan_with_its_figures_and_its_reason() -> None:
+    old, fresh = with_accepted(OTHER), evidence(query(tree=SEQ_SCAN, buffers=900))
+    terms = replace(TERMS, accept={"alternative"}, recorded=Recorded("now", "Ada", "half of the table"))
+    after, found = changes(BUDGET, old, [judged(fresh, Verdict.REGRESSED)], terms)
+
+    assert after is not None
+    (kept,) = after.tests[TEST].queries
+    assert (kept.plans, kept.work) == (old.tests[TEST].queries[0].plans, old.tests[TEST].queries[0].work)
+    assert after.tests[TEST].totals == old.tests[TEST].totals
+    other, added = kept.accepted
+    assert other == OTHER
+    assert (added.fingerprint, added.reason, added.tree) == ("seq", "half of the table", SEQ_SCAN)
+    assert added.work is not None
+    assert added.work.buffers == 900
+    assert [(change.category, change.recorded) for change in found] == [("alternative", True)]
+    assert "plans accepted 1 → 2" in found[0].lines
+
+
+def test_an_alternative_needs_its_reason_and_is_not_taken_for_what_is_known() -> None:
+    fresh = evidence(query(tree=SEQ_SCAN, buffers=900))
+    with pytest.raises(SettingsError, match="alternative is recorded with a reason"):
+        changes(BUDGET, with_accepted(), [judged(fresh, Verdict.REGRESSED)], replace(TERMS, accept={"alternative"}))
+    known = with_accepted(replace(OTHER, fingerprint="seq", work=Work(buffers=900)))
+    terms = replace(TERMS, accept={"alternative"})
+    assert changes(BUDGET, known, [judged(fresh, Verdict.SAME)], terms) == (known, ())
+
+
+def test_less_work_under_an_accepted_plan_renews_its_figures_and_nothing_else() -> None:
+    old = with_accepted(replace(OTHER, fingerprint="seq", work=Work(buffers=900)))
+    after, _ = changes(BUDGET, old, [judged(evidence(query(tree=SEQ_SCAN, buffers=500)), Verdict.IMPROVED)], TERMS)
+
+    assert after is not None
+    (kept,) = after.tests[TEST].queries
+    assert kept.accepted[0].work is not None
+    assert kept.accepted[0].work.buffers == 500
+    assert replace(kept, accepted=()) == replace(old.tests[TEST].queries[0], accepted=())
+    assert after.tests[TEST].totals == old.tests[TEST].totals
 
 
 OTHERS = st.sets(st.sampled_from([f"tests/test_a.py::test_{name}" for name in "abcdef"]))

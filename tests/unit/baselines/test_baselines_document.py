@@ -13,6 +13,7 @@ from snapshots import matches
 
 from pytest_perfbudget.baselines.document import dump, parse
 from pytest_perfbudget.baselines.record import (
+    AcceptedRecord,
     Baseline,
     LatencyRecord,
     PlanRecord,
@@ -34,6 +35,7 @@ plan = st.builds(PlanRecord, text, st.integers(1, 9), st.integers(0, 999), st.li
 names = st.frozensets(st.sampled_from(["rows", "loops", "rows_removed"]))
 work = st.builds(Work, figure, figure, figure, figure, cost=number, inexact=names)
 latency = st.builds(LatencyRecord, figure, number, number, number, number, st.none() | st.tuples(number, number))
+accepted = st.builds(AcceptedRecord, text, figure, st.just(("a",)), text, number, st.none() | work)
 queries = st.builds(
     QueryRecord,
     id=text,
@@ -43,7 +45,7 @@ queries = st.builds(
     case=st.none() | text,
     site=st.none() | text,
     generic=st.none() | plan,
-    accepted=st.lists(text, max_size=2).map(tuple),
+    accepted=st.lists(accepted, max_size=2).map(tuple),
     work=st.none() | work,
     latency=st.none() | latency,
 )

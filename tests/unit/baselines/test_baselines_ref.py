@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from baselines_data import SEQ_SCAN, baseline, evidence, query
 
-from pytest_perfbudget.baselines.record import Baseline
+from pytest_perfbudget.baselines.record import AcceptedRecord, Baseline
 from pytest_perfbudget.baselines.ref import at_ref, loosened_baselines
 from pytest_perfbudget.baselines.store import Store
 from pytest_perfbudget.errors import SettingsError
@@ -142,7 +142,7 @@ def test_everything_that_is_loosened_has_its_line(tmp_path: Path) -> None:
 def test_an_accepted_plan_and_a_removed_file_are_loosened(tmp_path: Path) -> None:
     old = baseline(evidence(query()))
     entry = old.tests["tests/test_a.py::test_recent"]
-    more = replace(entry, queries=(replace(entry.queries[0], accepted=("x",)),))
+    more = replace(entry, queries=(replace(entry.queries[0], accepted=(AcceptedRecord("x", 1, (), "r"),)),))
 
     assert loosened(tmp_path / "a", old, replace(old, tests={"tests/test_a.py::test_recent": more}))[0].startswith(
         "orders.recent  tests/test_a.py::test_recent: plans accepted 0 → 1"
