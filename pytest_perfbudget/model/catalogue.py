@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +59,11 @@ class Table:
         return f"{self.schema}.{self.name}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Catalogue:
     """The tables of a database under a PostgreSQL ``major``, by qualified name (``public.orders``).
 
-    ``visible`` maps the plain names that the search path finds to qualified ones.
+    ``visible`` maps the plain names that the search path finds to qualified ones. Compared by identity.
     """
 
     major: int
@@ -76,15 +78,36 @@ class Catalogue:
             return self.tables.get(f"{schema}.{name}")
         if name in self.visible:
             return self.tables.get(self.visible[name])
-        named = [table for table in self.tables.values() if table.name == name]
+        named = _names(self).tables[name]
         return named[0] if len(named) == 1 else None
 
     def index(self, name: str | None) -> tuple[Table, Index] | None:
         """The index of that name and its table; None where there is none, or several schemas have one."""
-        found = [(table, index) for table in self.tables.values() for index in table.indexes if index.name == name]
+        found = _names(self).indexes[name or ""]
         return found[0] if len(found) == 1 else None
 
     def partitions(self, parent: Table) -> tuple[Table, ...]:
         """The leaf partitions of a table, at any depth."""
-        direct = [table for table in self.tables.values() if table.parent == parent.qualified]
+        direct = _names(self).children[parent.qualified]
         return tuple(leaf for table in direct for leaf in (self.partitions(table) if table.partition_key else (table,)))
+
+
+@dataclass(slots=True)
+class _Names:
+    """Tables by plain name and by parent, indexes by name: a plan of thousands of partitions looks each one up."""
+
+    tables: defaultdict[str, list[Table]] = field(default_factory=lambda: defaultdict(list))
+    indexes: defaultdict[str, list[tuple[Table, Index]]] = field(default_factory=lambda: defaultdict(list))
+    children: defaultdict[str, list[Table]] = field(default_factory=lambda: defaultdict(list))
+
+
+@lru_cache(maxsize=8)
+def _names(catalogue: Catalogue) -> _Names:
+    names = _Names()
+    for table in catalogue.tables.values():
+        names.tables[table.name].append(table)
+        for index in table.indexes:
+            names.indexes[index.name].append((table, index))
+        if table.parent:
+            names.children[table.parent].append(table)
+    return names

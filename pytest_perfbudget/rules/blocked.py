@@ -33,19 +33,24 @@ class Blocked:
 def blocked(subject: Subject, pages: float) -> Iterator[Blocked]:
     """Each condition once for all partitions of a table, in tables of so many pages or more."""
     assert subject.catalogue
-    tables = list(scans(subject))
-    seen = set()
-    for node in subject.plan.root.walk():
-        for text in (text for key in ("Filter", "Join Filter") for text in node.texts(key)):
-            for scan, table in tables if node.text("Join Filter") else ((s, t) for s, t in tables if s is node):
-                if table.pages < pages:
-                    continue
-                top = root(subject.catalogue, table)
-                for found in _in(text, scan, table, named(scan, top, table)):
-                    key = (found.relation, found.operand.shape)
-                    if key not in seen:
-                        seen.add(key)
-                        yield found
+    tables = {node: table for node, table in scans(subject) if table.pages >= pages}
+    seen: set[tuple[str, str, str | None]] = set()
+    for node in subject.plan.root.walk() if tables else ():
+        for text, scan in _conditions(node):
+            if not (table := tables.get(scan)):
+                continue
+            top = root(subject.catalogue, table)
+            # Partitions have the conditions and the indexes of their table, and there may be thousands.
+            key = (top.qualified, text, scan.alias if top is table else None)
+            if key not in seen:
+                seen.add(key)
+                yield from _in(text, scan, table, named(scan, top, table))
+
+
+def _conditions(node: Node) -> Iterator[tuple[str, Node]]:
+    """A filter with its scan; a join's filter with every scan below."""
+    yield from ((text, node) for text in node.texts("Filter"))
+    yield from ((text, below) for text in node.texts("Join Filter") for below in node.walk())
 
 
 def _in(text: str, node: Node, table: Table, relation: str) -> Iterator[Blocked]:

@@ -42,11 +42,13 @@ def _check(subject: Subject, thresholds: Thresholds) -> Iterator[Hit]:
         how = _still(node)
         if not table or not how or (node.relation, node.alias) not in unserved or table.pages < thresholds["pages"]:
             continue
-        relation = named(node, root(subject.catalogue, table), table)
-        words = f"no index can serve Filter: {normalise(node.text('Filter') or '')}; {how}"
-        if (relation, words) not in seen:
-            seen.add((relation, words))
-            yield Hit(RULE.code, RULE.name, relation, words, unserved[node.relation, node.alias])
+        top = root(subject.catalogue, table)
+        condition = node.text("Filter") or ""
+        key = (top.qualified, condition, node.alias if top is table else None)
+        if key not in seen:
+            seen.add(key)
+            words = f"no index can serve Filter: {normalise(condition)}; {how}"
+            yield Hit(RULE.code, RULE.name, named(node, top, table), words, unserved[node.relation, node.alias])
 
 
 def _reads_all(node: Node) -> bool:

@@ -42,38 +42,38 @@ _CONDITIONS = ("Index Cond", "Recheck Cond", "Filter")
 def _check(subject: Subject, thresholds: Thresholds) -> Iterator[Hit]:
     assert subject.catalogue
     searched: dict[str, dict[str, tuple[Node, Table]]] = defaultdict(dict)
+    executed = subject.plan.analyzed
     for node, table in scans(subject):
-        top = root(subject.catalogue, table)
-        if top is not table and not (subject.plan.analyzed and node.loops == 0):
-            searched[top.qualified][table.qualified] = (node, table)
+        if table.parent and (node.loops or not executed):
+            searched[root(subject.catalogue, table).qualified][table.qualified] = (node, table)
     for name, members in searched.items():
         top = subject.catalogue.tables[name]
         every = {leaf.qualified for leaf in subject.catalogue.partitions(top)}
         if len(every) < thresholds["partitions"] or not every <= members.keys() or not top.partition_key:
             continue
-        node = next(iter(members.values()))[0]
-        if all(_conditional(scan) for scan, _ in members.values()) and (why := _why(subject, members, top)):
-            yield Hit(RULE.code, RULE.name, top.name, f"searched all {len(every)} partitions: {why}", node)
+        conditions = [(scan, table, tuple(_texts(scan))) for scan, table in members.values()]
+        if all(texts for _, _, texts in conditions) and (why := _why(conditions, top)):
+            yield Hit(RULE.code, RULE.name, top.name, f"searched all {len(every)} partitions: {why}", conditions[0][0])
 
 
-def _conditional(node: Node) -> bool:
-    return any(below.texts(key) for below in node.walk() for key in _CONDITIONS)
+def _texts(scan: Node) -> Iterator[str]:
+    """The conditions of a scan and of the bitmaps beneath it."""
+    return (text for node in scan.walk() for key in _CONDITIONS for text in node.texts(key))
 
 
-def _why(subject: Subject, members: dict[str, tuple[Node, Table]], top: Table) -> str | None:
+def _why(conditions: list[tuple[Node, Table, tuple[str, ...]]], top: Table) -> str | None:
     """What keeps the conditions from pruning; None where one speaks of the key in a way that may prune (as it is, in
     an OR, in IS NULL), or the key is an expression."""
     key = top.partition_key[0]
     if key not in top.columns:
         return None
     hidden = ""
-    for scan, table in members.values():
-        for node in scan.walk():
-            for text in (text for kind in _CONDITIONS for text in node.texts(kind)):
-                how = _use(text, key, scan, table)
-                if how == "may prune":
-                    return None
-                hidden = hidden or (text if how == "hidden" else "")
+    texts = {text: (scan, table) for scan, table, found in conditions for text in found}
+    for text, (scan, table) in texts.items():
+        how = _use(text, key, scan, table)
+        if how == "may prune":
+            return None
+        hidden = hidden or (text if how == "hidden" else "")
     if hidden:
         return f"{key}, the partition key, is not compared as it is: {normalise(hidden)}"
     return f"no condition on {key}, the partition key"

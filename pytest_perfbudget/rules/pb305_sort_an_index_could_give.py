@@ -38,12 +38,12 @@ _CONDITIONS = ("Index Cond", "Recheck Cond", "Filter")
 
 def _check(subject: Subject, thresholds: Thresholds) -> Iterator[Hit]:
     assert subject.catalogue
-    tables = {id(node): table for node, table in scans(subject)}
+    tables = dict(scans(subject))
     for node in subject.plan.root.walk():
         if node.type not in ("Sort", "Incremental Sort") or not node.children:
             continue
         scan = node.children[0]
-        table, sorted_rows = tables.get(id(scan)), rows(scan)
+        table, sorted_rows = tables.get(scan), rows(scan)
         if not table or sorted_rows < thresholds["rows"]:
             continue
         keys = _keys(node, scan, table)

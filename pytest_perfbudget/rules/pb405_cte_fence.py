@@ -43,8 +43,9 @@ _INNER = ("Inner", "Semi")
 
 
 def _check(subject: Subject, thresholds: Thresholds) -> Iterator[Hit]:
-    paths = list(subject.plan.root.walk_paths())
-    for cte in (path[-1] for path in paths if (path[-1].subplan_name or "").startswith(_CTE)):
+    ctes = [node for node in subject.plan.root.walk() if (node.subplan_name or "").startswith(_CTE)]
+    paths = list(subject.plan.root.walk_paths()) if ctes else []
+    for cte in ctes:
         name = (cte.subplan_name or "").removeprefix(_CTE)
         readers = [path for path in paths if path[-1].type == "CTE Scan" and path[-1].text("CTE Name") == name]
         if rows(cte) < thresholds["rows"] or _closed(cte) or not readers:

@@ -29,20 +29,26 @@ from collections.abc import Iterator
 from pytest_perfbudget.plans.node import Node
 from pytest_perfbudget.rules.base import Hit, Rule, Thresholds
 from pytest_perfbudget.rules.subject import Subject
+from pytest_perfbudget.rules.tables import root
 from pytest_perfbudget.units import format_count
 
 
 def _check(subject: Subject, thresholds: Thresholds) -> Iterator[Hit]:
     assert subject.catalogue
-    read = {(node.schema, node.relation): node for node in subject.plan.root.walk() if _of_user(node)}
-    for (schema, name), node in read.items():
-        table = subject.catalogue.table(name, schema)
-        if table is None:
-            words = f"not judged: {name} is not in the catalogue, such as a temporary table that is gone"
-            yield Hit(RULE.code, RULE.name, name, words, node, judged=False)
-        elif not table.analysed and table.pages >= thresholds["pages"]:
+    tops = set()
+    for node in filter(_of_user, subject.plan.root.walk()):
+        table = subject.catalogue.table(node.relation, node.schema)
+        top = root(subject.catalogue, table) if table else None
+        key = top.qualified if top else node.relation
+        if key in tops or (table and (table.analysed or table.pages < thresholds["pages"])):
+            continue
+        tops.add(key)
+        if table and top:
             words = f"{table.name} has {format_count(table.pages)} pages and was never analysed"
-            yield Hit(RULE.code, RULE.name, name, words, node)
+            yield Hit(RULE.code, RULE.name, top.name, words, node)
+        else:
+            words = f"not judged: {node.relation} is not in the catalogue, such as a temporary table that is gone"
+            yield Hit(RULE.code, RULE.name, node.relation, words, node, judged=False)
 
 
 def _of_user(node: Node) -> bool:
