@@ -68,17 +68,17 @@ def comparisons(text: str) -> tuple[Comparison, ...]:
     """The comparisons that every row must pass: those joined by AND, not those inside OR or NOT."""
     for pattern, name in _SUBPLANS:
         text = pattern.sub(name, text)
-    statement = _parsed(f"SELECT 1 WHERE {text}")
-    return tuple(_comparisons(statement["whereClause"])) if statement else ()
+    where = _parsed(f"SELECT 1 WHERE {text}", "whereClause")
+    return tuple(_comparisons(where)) if where else ()
 
 
 @lru_cache(maxsize=1024)
 def sort_key(text: str) -> SortKey | None:
     """``placed DESC NULLS LAST`` read back; None where it cannot be."""
-    statement = _parsed(f"SELECT 1 ORDER BY {text}")
-    if not statement:
+    keys = _parsed(f"SELECT 1 ORDER BY {text}", "sortClause")
+    if not keys or len(keys) > 1:
         return None
-    by = statement["sortClause"][0]["SortBy"]
+    by = keys[0]["SortBy"]
     descending = by.get("sortby_dir") == "SORTBY_DESC"
     nulls = by.get("sortby_nulls")
     first = nulls == "SORTBY_NULLS_FIRST" or (descending and nulls != "SORTBY_NULLS_LAST")
@@ -88,19 +88,19 @@ def sort_key(text: str) -> SortKey | None:
 @lru_cache(maxsize=1024)
 def expression(text: str) -> Operand | None:
     """An index's expression, to be compared with operands by its shape; None where it cannot be read."""
-    statement = _parsed(f"SELECT {text}")
-    return _operand(statement["targetList"][0]["ResTarget"]["val"]) if statement else None
+    selected = _parsed(f"SELECT {text}", "targetList")
+    return _operand(selected[0]["ResTarget"]["val"]) if selected else None
 
 
-def _parsed(sql: str) -> dict[str, Any] | None:
+def _parsed(sql: str, clause: str) -> Any:
+    """A clause of the one SELECT in ``sql``; None where that is no SQL, or something else."""
     import pgparse
 
     try:
         (parsed,) = pgparse.parse(sql)
     except (pgparse.PGQueryError, ValueError):
         return None
-    statement: dict[str, Any] | None = parsed["stmt"].get("SelectStmt")
-    return statement
+    return parsed["stmt"].get("SelectStmt", {}).get(clause)
 
 
 def _comparisons(tree: dict[str, Any]) -> Iterator[Comparison]:
