@@ -38,7 +38,8 @@ def pytest_perfbudget_drivers() -> Sequence[Driver]:  # type: ignore[empty-body]
 
 @pytest.hookspec
 def pytest_perfbudget_rules() -> Sequence[Rule]:  # type: ignore[empty-body]
-    """Plan rules with codes of their own (``ACME101``): they explain regressions and can be waived.
+    """Plan rules with codes of their own (``ACME101``): they explain regressions, can be named in
+    ``plan.rules`` and waived.
 
     .. versionadded:: 0.1
     """
