@@ -9,6 +9,7 @@ if TYPE_CHECKING:
 
 USER = "n.nspname not in ('pg_catalog', 'information_schema') and n.nspname !~ '^pg_(toast|temp)'"
 """What is not the system's own, of ``pg_namespace n``."""
+
 _TABLES = f"""
 select n.nspname, c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace
 where c.relkind in ('r', 'p', 'v', 'm', 'f') and {USER}"""
@@ -24,7 +25,6 @@ _INDEXES = f"""
 select n.nspname, c.relname, pg_table_is_visible(c.oid), pg_get_indexdef(c.oid)
 from pg_class c join pg_namespace n on n.oid = c.relnamespace
 where c.relkind in ('i', 'I') and {USER} order by 1, 2"""
-
 _ANCESTORS = f"""
 with recursive above (oid, ancestor, distance) as (
     select inhrelid, inhparent, 1 from pg_inherits
@@ -33,7 +33,7 @@ with recursive above (oid, ancestor, distance) as (
 select n.nspname, c.relname, pg_table_is_visible(c.oid), pn.nspname, p.relname
 from above a join pg_class c on c.oid = a.oid join pg_namespace n on n.oid = c.relnamespace
 join pg_class p on p.oid = a.ancestor join pg_namespace pn on pn.oid = p.relnamespace
-where {_USER} order by 1, 2, a.distance, 4, 5"""
+where {USER} order by 1, 2, a.distance, 4, 5"""
 
 
 def tables(connection: psycopg.Connection) -> frozenset[str]:

@@ -34,7 +34,7 @@ def compare(old: QueryRecord, new: QueryEvidence, budget: Budget, rules: tuple[R
 
 def _shape(old: QueryRecord, new: QueryEvidence) -> Shape:
     """By the lines of the plans that are not known by their fingerprint."""
-    trees = [plan.tree for plan in (*old.plans, *old.accepted)]
+    trees = [*(plan.tree for plan in old.plans), *(plan.tree for plan in old.accepted)]
     return shape(trees, (plan.tree for plan in new.plans if plan.fingerprint not in old.known))
 
 

@@ -11,6 +11,7 @@ from pytest_perfbudget.errors import At
 from pytest_perfbudget.model import Finding, GenericEvidence, QueryEvidence, Verdict
 from pytest_perfbudget.plans.diff import diff
 from pytest_perfbudget.plans.parse import parse
+from pytest_perfbudget.plans.relations import Ancestors
 from pytest_perfbudget.units import format_count
 from pytest_perfbudget.verdict.clauses import broken
 from pytest_perfbudget.verdict.gather import site_of
@@ -19,7 +20,11 @@ CODE = "plan.generic"
 
 
 def check_generic(
-    budget: Budget, queries: Sequence[QueryEvidence], pages: Mapping[str, int], records: Mapping[str, QueryRecord]
+    budget: Budget,
+    queries: Sequence[QueryEvidence],
+    pages: Mapping[str, int],
+    ancestors: Ancestors,
+    records: Mapping[str, QueryRecord],
 ) -> Iterator[Finding]:
     """A clause that the generic plan breaks is ``over``. That the sixth execution changes plan is ``unjudged``, until
     the generic plan is the recorded one: which of the two serves an application is not in the test."""
@@ -27,16 +32,16 @@ def check_generic(
         return
     for query in queries:
         if query.probes.generic and query.generic:
-            yield from _clauses(budget, query, pages)
+            yield from _clauses(budget, query, pages, ancestors)
             yield from _switch(query, query.generic, records.get(query.key), budget.plan_generic)
         elif why := query.probes.why.get("generic"):
             yield _finding(query, f"no generic plan to judge: {why}", budget.plan_generic)
 
 
-def _clauses(budget: Budget, query: QueryEvidence, pages: Mapping[str, int]) -> Iterator[Finding]:
+def _clauses(budget: Budget, query: QueryEvidence, pages: Mapping[str, int], ancestors: Ancestors) -> Iterator[Finding]:
     plan = parse(query.probes.generic or {})
     for clause in budget.clauses:
-        finding = broken(clause, query, [plan], pages)
+        finding = broken(clause, query, [plan], pages, ancestors)
         if finding:
             verdict = Verdict.OVER if finding.verdict is Verdict.REGRESSED else finding.verdict
             yield replace(finding, code=CODE, verdict=verdict, message=f"generic plan: {finding.message}")

@@ -60,7 +60,7 @@ def recorded(evidence: TestEvidence, baseline: Baseline | None) -> Records:
 def _absolute(budget: Budget, queries: Sequence[QueryEvidence], bench: Bench, records: Records) -> list[Finding]:
     findings = [*check_clauses(budget, queries, bench.pages, bench.ancestors), *check_limits(budget, queries)]
     findings += check_rules(budget, queries, bench.rules, records)
-    findings += check_generic(budget, queries, bench.pages, records)
+    findings += check_generic(budget, queries, bench.pages, bench.ancestors, records)
     for name, narrowed in budget.queries.items():
         matched = [query for query in queries if name in query.names]
         if matched:
