@@ -41,9 +41,11 @@ def _page(rule: Rule) -> str:
 
 
 def _unknown(written: str) -> str:
-    """The nearest by code and by name; all where none is near."""
+    """The nearest by code and by name; all where none is near. Among codes, those with most digits in their place."""
     names = {rule.code: rule for rule in BUILTIN} | {rule.name: rule for rule in BUILTIN}
-    near = [*get_close_matches(written.upper(), names), *get_close_matches(written.lower(), names)]
+    codes = get_close_matches(written.upper(), [rule.code for rule in BUILTIN], n=len(BUILTIN))
+    codes.sort(key=lambda code: sum(map(str.__ne__, code, written.upper())))
+    near = [*codes, *get_close_matches(written.lower(), names)]
     found = dict.fromkeys(f"{names[name].code} {names[name].name}" for name in near[:3])
     return (
         f"there is no rule {written}; nearest: {', '.join(found)}"
