@@ -24,7 +24,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pytest_perfbudget.plans.facts import group_batches, hash_spilled, sort_spilled
+from pytest_perfbudget.plans.facts import hash_spilled, sort_spilled
 from pytest_perfbudget.plans.labels import label
 from pytest_perfbudget.plans.node import Node
 from pytest_perfbudget.plans.shares import shares
@@ -48,7 +48,7 @@ _WRITTEN = "Temp Written Blocks"
 def _named(node: Node) -> bool:
     """Whether another rule says it: a spilled Hash writes in the name of its join as well."""
     parts = [node, *(child for child in node.children if child.type == "Hash")]
-    return any(sort_spilled(part) or hash_spilled(part) or group_batches(part) > 1 for part in parts)
+    return any(sort_spilled(part) or hash_spilled(part) for part in parts)
 
 
 RULE = Rule("PB304", "temp-blocks", frozenset({"analyze", "buffers"}), _check, __doc__, {"blocks": 1})

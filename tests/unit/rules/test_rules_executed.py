@@ -62,6 +62,34 @@ def test_no_rule_crashes_on_an_executed_plan_and_each_hit_has_its_place(document
         assert not hit.judged or (hit.node in plan.nodes and hit.name not in hit.message)
 
 
+LOOPS, MEAN = 1_000, 10
+"""PostgreSQL prints 10 for any mean from 9.5 to 10.5: 9,500 rows are certain, and 500 more where it prints 0."""
+
+
+@pytest.mark.parametrize(
+    ("code", "shown", "edges"),
+    [
+        ("PB202", {"Node Type": "Index Scan", "Filter": "(x)", "Rows Removed by Filter": MEAN}, {"rows": 9_500}),
+        ("PB203", {"Node Type": "Index Scan", "Rows Removed by Filter": MEAN}, {"rows": 9_500, "share": 0.95}),
+        ("PB204", {"Node Type": "Hash Join", "Rows Removed by Join Filter": MEAN}, {"rows": 9_500, "share": 0.95}),
+        ("PB205", {"Node Type": "Index Scan", "Rows Removed by Index Recheck": MEAN}, {"rows": 9_500, "share": 0.9}),
+        ("PB207", {"Node Type": "Index Only Scan", "Heap Fetches": 500}, {"share": 0.25}),
+        ("PB404", {"Node Type": "Materialize", "Actual Rows": MEAN}, {"rows": 9_500}),
+        ("PB501", {"Node Type": "Seq Scan", "Actual Rows": MEAN, "Plan Rows": 1}, {"rows": 9_500, "q_error": 9.5}),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_rounded_mean_counts_with_the_least_it_can_stand_for(
+    code: str, shown: dict[str, Any], edges: dict[str, float]
+) -> None:
+    plan = parse({"Actual Rows": 0, "Actual Loops": LOOPS, **shown})
+    (rule,) = (rule for rule in EXECUTED if rule.code == code)
+    assert [hit.code for hit in check(Subject(plan), [rule], {code: edges})] == [code]
+    for option, value in edges.items():
+        above = {code: edges | {option: value * 1.01}}
+        assert not check(Subject(plan), [rule], above), option
+
+
 @pytest.mark.parametrize("rule", EXECUTED, ids=lambda rule: rule.code)
 def test_a_small_plan_never_fires(rule: Rule) -> None:
     small = parse((OF_RULES / "pg18" / "shares_initplan_deep.json").read_text())
