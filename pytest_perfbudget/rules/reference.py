@@ -12,7 +12,7 @@ from pytest_perfbudget.rules.subject import EVIDENCE
 _HEAD = """# Plan rules
 
 A rule names something a plan does. By itself it fails no test: when a statement has become worse than its baseline, the
-rules that find something in the new plan say what happened.
+rules that find something in the new plan, and not at the same node of the recorded one, say what happened.
 
 A budget that names a rule makes it a promise:
 

@@ -12,11 +12,11 @@ from pytest_perfbudget.plans.diff import diff
 from pytest_perfbudget.plans.fingerprint import VERSION
 from pytest_perfbudget.plans.parse import parse
 from pytest_perfbudget.plans.ties import Shape, shape
-from pytest_perfbudget.rules.base import CRASH, Hit, Rule, check
+from pytest_perfbudget.rules.base import CRASH, Hit, Rule
 from pytest_perfbudget.verdict.decide import decide, words, worse
 from pytest_perfbudget.verdict.figures import Change, cost_changes, work_changes
 from pytest_perfbudget.verdict.gather import site_of
-from pytest_perfbudget.verdict.rules import subject
+from pytest_perfbudget.verdict.rules import fresh_hits
 
 
 def compare(old: QueryRecord, new: QueryEvidence, budget: Budget, rules: tuple[Rule, ...]) -> list[Finding]:
@@ -88,7 +88,7 @@ def _new_hits(old: QueryRecord, new: QueryEvidence, rules: tuple[Rule, ...]) -> 
     known = {plan.fingerprint for plan in old.plans}
     fresh = [plan.fingerprint for plan in new.plans if plan.fingerprint not in known]
     documents = [d for s in new.executions for d in s.plans] if fresh else []
-    hits = {(hit.code, hit.relation): hit for d in documents for hit in check(subject(parse(d), new, old), rules)}
+    hits = {(hit.code, hit.relation): hit for d in documents for hit in fresh_hits(parse(d), new, old, rules)}
     return [hit for hit in hits.values() if hit.judged], [hit for hit in hits.values() if hit.code == CRASH]
 
 

@@ -11,6 +11,7 @@ from pytest_perfbudget.model import Finding, QueryEvidence, RuleNote, Verdict
 from pytest_perfbudget.plans.fingerprint import fingerprint
 from pytest_perfbudget.plans.node import Plan
 from pytest_perfbudget.plans.parse import parse
+from pytest_perfbudget.plans.render import line
 from pytest_perfbudget.rules.base import Hit, Rule, check
 from pytest_perfbudget.rules.subject import Generic, Need, Subject
 from pytest_perfbudget.verdict.gather import site_of
@@ -54,6 +55,18 @@ def unexplained(budget: Budget, judgement: Judgement, rules: Iterable[Rule]) -> 
 def explaining(budget: Budget, rules: Iterable[Rule]) -> tuple[Rule, ...]:
     """The rules that explain a regression: those the budget does not name. What it promises is a finding already."""
     return tuple(rule for rule in rules if rule.code not in budget.rules)
+
+
+def fresh_hits(plan: Plan, query: QueryEvidence, record: QueryRecord, rules: Sequence[Rule]) -> tuple[Hit, ...]:
+    """What the rules find in a plan that is not recorded.
+
+    A rule that looks at shapes alone would have found the same at the same node of the recorded plan: that is no news.
+    What one finds in counters may be, though the node is the same.
+    """
+    before = {text.strip() for known in record.plans for text in known.tree}
+    of_shapes = {rule.code for rule in rules if "analyze" not in rule.needs}
+    hits = check(subject(plan, query, record), rules)
+    return tuple(hit for hit in hits if not (hit.code in of_shapes and hit.node and line(hit.node) in before))
 
 
 def subject(plan: Plan, query: QueryEvidence, record: QueryRecord | None) -> Subject:

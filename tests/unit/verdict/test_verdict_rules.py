@@ -136,6 +136,20 @@ def test_evidence_to_explain_is_wanted_of_statements_that_got_worse_by_another_p
     assert unexplained(promised, judge(promised, old, baseline(old), BENCH), BUILTIN) == {}
 
 
+def test_what_the_recorded_plan_had_as_well_explains_nothing() -> None:
+    """NOT IN was in the statement all along; that it is now asked for each row of a nested loop is another thing."""
+    text = "SELECT * FROM orders WHERE id NOT IN (SELECT id FROM few)"
+    asked_before = scan("Seq Scan", 40, Filter="(NOT (hashed SubPlan 1))", **{"Rows Removed by Filter": 5_000})
+    limit = {"Node Type": "Limit", "Actual Rows": 1, "Actual Loops": 1, "Shared Hit Blocks": 900, "Total Cost": 9.0}
+    worse = {"Query Text": text, "Plan": limit | {"Plans": [asked_before["Plan"] | {"Shared Hit Blocks": 900}]}}
+    old = evidence(statement(asked_before | {"Query Text": text}, sql=text))
+    found = judge(budget(), evidence(statement(worse, sql=text)), baseline(old), BENCH).findings
+    assert {one.code for one in found if one.verdict is Verdict.REGRESSED} == {"plan.baseline", "work.buffers"}
+    fresh = evidence(statement(scan() | {"Query Text": text}, sql=text))
+    found = judge(budget(), evidence(statement(worse, sql=text)), baseline(fresh), BENCH).findings
+    assert "PB104" in {one.code for one in found}
+
+
 def test_notes_are_what_every_rule_says() -> None:
     [query] = noted(evidence(statement(SEQ)).queries, BUILTIN, {})
     notes = {note.code: note for note in query.notes}
