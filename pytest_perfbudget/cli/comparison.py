@@ -62,7 +62,8 @@ def _figures(old: ScanFacts, new: ScanFacts) -> Iterator[str]:
     for key in COUNTED:
         before, now = getattr(old, key), getattr(new, key)
         if before != now:
-            yield f"{key} {_arrow(before, now)}"
+            rounded = " (rounded)" if key in {*old.inexact, *new.inexact} else ""
+            yield f"{key} {_arrow(before, now)}{rounded}"
 
 
 def _arrow(old: float, new: float) -> str:

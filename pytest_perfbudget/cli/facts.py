@@ -10,6 +10,7 @@ from pytest_perfbudget.plans.account import Account, ScanFacts
 
 COUNTED = ("rows", "rows_removed", "loops", "buffers")
 """What ANALYZE counts of a scan."""
+_EXECUTED = frozenset((*COUNTED, "inexact"))
 
 
 def facts(account: Account) -> dict[str, Any]:
@@ -22,4 +23,4 @@ def facts(account: Account) -> dict[str, Any]:
 
 
 def _scan(scan: ScanFacts, account: Account) -> dict[str, Any]:
-    return {key: value for key, value in asdict(scan).items() if account.analyzed or key not in COUNTED}
+    return {key: value for key, value in asdict(scan).items() if account.analyzed or key not in _EXECUTED}

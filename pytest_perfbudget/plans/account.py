@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from pytest_perfbudget.model import Work
@@ -10,6 +11,7 @@ from pytest_perfbudget.plans.identifiers import identifiers
 from pytest_perfbudget.plans.labels import indexes, label
 from pytest_perfbudget.plans.names import quoted
 from pytest_perfbudget.plans.node import Node, Plan
+from pytest_perfbudget.plans.shares import Share, shares
 from pytest_perfbudget.plans.work import work
 
 _BITMAPS = frozenset(("Bitmap Index Scan", "BitmapAnd", "BitmapOr"))
@@ -19,8 +21,9 @@ _BITMAPS = frozenset(("Bitmap Index Scan", "BitmapAnd", "BitmapOr"))
 class ScanFacts:
     """One scan: how it reads, and what it did over all loops.
 
-    ``buffers`` are its own 8 kB blocks, those of its bitmap included. Without ANALYZE the counters are 0. ``cost`` is
-    the planner's for one loop, with all that is below it; ``planned`` are the rows it expected of one loop.
+    ``buffers`` are its own 8 kB blocks, those of its bitmap included. ``inexact`` names the counters that PostgreSQL
+    rounded, or that it does not tell from another node's. Without ANALYZE the counters are 0. ``cost`` is the planner's
+    for one loop, with all that is below it; ``planned`` are the rows it expected of one loop.
     """
 
     access: str
@@ -30,6 +33,7 @@ class ScanFacts:
     buffers: int
     planned: int
     cost: float
+    inexact: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +48,8 @@ class Account:
 
 def account(plan: Plan) -> Account:
     """The counters of an executed plan, the estimates of any."""
-    scans = {name: _scan(node) for node, name in identifiers(plan).items()}
+    own = shares(plan).of
+    scans = {name: _scan(node, own) for node, name in identifiers(plan).items()}
     return Account(work(plan, major(plan)), scans, plan.analyzed, plan.buffered)
 
 
@@ -53,17 +58,28 @@ def major(plan: Plan) -> int:
     return 18 if any(isinstance(node.fields.get("Actual Rows"), float) for node in plan.root.walk()) else 17
 
 
-def _scan(node: Node) -> ScanFacts:
-    others = sum(facts.blocks(child) for child in node.children if child.type not in _BITMAPS)
+def _scan(node: Node, own: Mapping[Node, Share]) -> ScanFacts:
+    parts = [own[part] for part in (node, *_bitmap(node))]
+    removed = [key for key in facts.REMOVED if key in node.fields]
+    counted = {"rows": [facts.PRODUCED], "rows_removed": removed}
+    rounded = [name for name, keys in counted.items() if facts.fewest(node, *keys) != facts.most(node, *keys)]
     return ScanFacts(
         access=_access(node),
         rows=facts.rows(node),
         rows_removed=facts.rows_removed(node),
         loops=node.loops,
-        buffers=max(0, facts.blocks(node) - others),
+        buffers=sum(part.blocks for part in parts),
         planned=int(node.number("Plan Rows")),
         cost=node.number("Total Cost"),
+        inexact=(*rounded, *(() if all(part.exact for part in parts) else ("buffers",))),
     )
+
+
+def _bitmap(node: Node) -> Iterator[Node]:
+    for child in node.children:
+        if child.type in _BITMAPS:
+            yield child
+            yield from _bitmap(child)
 
 
 def _access(node: Node) -> str:

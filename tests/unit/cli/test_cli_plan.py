@@ -106,6 +106,28 @@ def test_facts_are_old_and_new_by_identifier(files: dict[str, Path]) -> None:
     assert set(facts) == {"old", "new"}
 
 
+def test_a_scan_has_its_own_blocks_and_says_what_is_rounded() -> None:
+    def scans(name: str, major: int) -> Any:
+        file = PLANS / "recorded" / f"pg{major}" / f"{name}.json"
+        return json.loads(perfbudget("plan", "--json", file).stdout)["facts"]["scans"]
+
+    older, newer = scans("nested_loop_over_index", 15), scans("nested_loop_over_index", 18)
+    assert {name: scan["inexact"] for name, scan in older.items()} == {"c": [], "o": ["rows", "rows_removed"]}
+    assert (
+        sum(scan["buffers"] for scan in newer.values())
+        == json.loads(perfbudget("plan", "--json", PLANS / "recorded" / "pg18" / "nested_loop_over_index.json").stdout)[
+            "facts"
+        ]["total"]["buffers"]
+    )
+
+
+@pytest.mark.parametrize("name", ["plain.txt", "csv.txt", "unaligned.txt", "border_2_unicode_wrapped.txt"])
+def test_what_psql_printed(name: str) -> None:
+    done = perfbudget("plan", PLANS / "recorded" / "psql" / name)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Scan" in done.stdout
+
+
 def test_workers_are_another_plan_only_when_asked(tmp_path: Path) -> None:
     shared, alone = (write(tmp_path, kind, shape(f"{kind}/hash_join")) for kind in ("parallel", "serial"))
     assert "Gather" in perfbudget("plan", shared).stdout
