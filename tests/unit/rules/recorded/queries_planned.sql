@@ -80,6 +80,8 @@ SELECT count(*) FROM events WHERE happened >= '2026-03-01' AND happened < '2026-
 EXECUTE recorded('2026-03-03');
 -- name: pb210_all_wanted
 SELECT count(*) FROM events;
+-- name: pb210_stopped
+SELECT * FROM events WHERE kind = 7 LIMIT 1;
 -- name: pb210_wide_range
 SELECT count(*) FROM events WHERE happened > '2026-01-01' AND kind < 100;
 -- name: pb210_key_in_or
@@ -136,6 +138,12 @@ SELECT * FROM orders ORDER BY placed DESC;
 -- name: pb305_index_after_equality
 -- with: enable_bitmapscan = off; enable_indexonlyscan = off; enable_indexscan = off
 SELECT price FROM items WHERE sku = 0 ORDER BY qty;
+-- name: pb305_several_values
+-- with: enable_bitmapscan = off; enable_indexonlyscan = off; enable_indexscan = off
+SELECT price FROM items WHERE sku IN (0, 1) ORDER BY qty;
+-- name: pb305_range
+-- with: enable_bitmapscan = off; enable_indexonlyscan = off; enable_indexscan = off
+SELECT price FROM items WHERE sku < 3 ORDER BY qty;
 -- name: pb305_few_rows
 SELECT * FROM orders WHERE customer_id = 42 ORDER BY total;
 -- name: pb305_calculated
