@@ -16,7 +16,7 @@ EVIDENCE: Mapping[Need, str] = {
     "plan": "a plan",
     "analyze": "an executed plan (ANALYZE)",
     "buffers": "counted blocks (BUFFERS)",
-    "timing": "timed nodes (TIMING)",
+    "timing": "timed planning and execution (SUMMARY)",
     "sql": "the statement's text",
     "catalogue": "the catalogue",
     "baseline": "the recorded plan",
