@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from pytest_perfbudget.model import Index, Table
 from pytest_perfbudget.plans.conditions import Operand, comparisons, expression
@@ -30,8 +31,13 @@ class Blocked:
     text: str
 
 
-def blocked(subject: Subject, pages: float) -> Iterator[Blocked]:
+@lru_cache(maxsize=4)
+def blocked(subject: Subject, pages: float) -> tuple[Blocked, ...]:
     """Each condition once for all partitions of a table, in tables of so many pages or more."""
+    return tuple(_blocked(subject, pages))
+
+
+def _blocked(subject: Subject, pages: float) -> Iterator[Blocked]:
     assert subject.catalogue
     tables = {node: table for node, table in scans(subject) if table.pages >= pages}
     seen: set[tuple[str, str, str | None]] = set()

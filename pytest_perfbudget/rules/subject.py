@@ -49,13 +49,13 @@ class Generic:
     switches: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Subject:
     """A plan under examination, and the evidence beside it, None or empty where nobody asked for it.
 
-    ``sql`` is the statement's text as the server got it; ``baseline`` the lines of the recorded plan it is compared
-    with; ``seqscan_off`` the plan of the same statement with ``enable_seqscan = off``. ``why`` says of evidence that
-    was asked for and could not be had what went wrong.
+    Subjects compare by identity. ``sql`` is the statement's text as the server got it; ``baseline`` the lines of the
+    recorded plan it is compared with; ``seqscan_off`` the plan of the same statement with ``enable_seqscan = off``.
+    ``why`` says of evidence that was asked for and could not be had what went wrong.
     """
 
     plan: Plan

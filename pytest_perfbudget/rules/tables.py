@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 from pytest_perfbudget.model import Catalogue, Table
 from pytest_perfbudget.plans.conditions import Comparison, Operand, comparisons
@@ -12,13 +13,13 @@ from pytest_perfbudget.rules.subject import Subject
 Columns = frozenset[str]
 
 
-def scans(subject: Subject) -> Iterator[tuple[Node, Table]]:
-    """Every node that reads a table of the catalogue, with the table; a partition is a table of its own."""
+@lru_cache(maxsize=4)
+def scans(subject: Subject) -> tuple[tuple[Node, Table], ...]:
+    """Every node that reads a table of the catalogue, with the table; a partition is a table of its own. The rules that
+    are asked about one subject share the answer."""
     assert subject.catalogue
-    for node in subject.plan.root.walk():
-        table = subject.catalogue.table(node.relation, node.schema)
-        if table and node.type != "ModifyTable":
-            yield node, table
+    found = ((node, subject.catalogue.table(node.relation, node.schema)) for node in subject.plan.nodes)
+    return tuple((node, table) for node, table in found if table and node.type != "ModifyTable")
 
 
 def root(catalogue: Catalogue, table: Table) -> Table:
