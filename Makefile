@@ -39,6 +39,7 @@ check: $(VENV)/dev.stamp
 campaign: $(VENV)/dev.stamp
 	$(BIN)/python tests/campaigns/repeat.py --runs 50
 	$(BIN)/python tests/campaigns/indexes.py
+	$(BIN)/python tests/campaigns/unchanged.py
 	$(BIN)/python tests/campaigns/kill.py
 
 figures: $(VENV)/dev.stamp

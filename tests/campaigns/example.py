@@ -37,14 +37,19 @@ def command(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "pytest", "-q", "--no-header", "-p", "no:cacheprovider", *arguments]
 
 
-def run(*arguments: str, extra_seed: tuple[str, ...] = (), environ: dict[str, str] | None = None) -> Run:
-    """The example suite, with more steps after its own seed if any are given (paths relative to the example)."""
+def run(
+    *arguments: str,
+    extra_seed: tuple[str, ...] = (),
+    environ: dict[str, str] | None = None,
+    suite: Path = EXAMPLE,
+) -> Run:
+    """The example suite, or a copy of it, with more steps after its own seed if any are given (relative to it)."""
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "perf.json"
         full = os.environ | {"PERFBUDGET_SEED": os.pathsep.join((*SEED, *extra_seed))} | (environ or {})
         done = subprocess.run(
             command(f"--perf-report=json:{report}", *arguments),
-            cwd=EXAMPLE,
+            cwd=suite,
             env=full,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
