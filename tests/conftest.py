@@ -13,6 +13,12 @@ import pytest
 pytest_plugins = ["pytester"]
 
 
+def pytest_report_header() -> list[str]:
+    from machine import header
+
+    return header()
+
+
 @pytest.fixture(scope="session")
 def server_cache() -> Iterator[str]:
     """A PERFBUDGET_CACHE that the tests of this run share; not below pytest's own folders, which are root's alone."""

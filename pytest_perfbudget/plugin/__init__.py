@@ -74,6 +74,10 @@ def pytest_configure(config: pytest.Config) -> None:
         listen(config)
 
 
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    return state_of(config).header() if configured(config) else []
+
+
 def pytest_sessionstart(session: pytest.Session) -> None:
     if STATE in session.config.stash:
         session.config.stash[STATE].check_early()

@@ -25,7 +25,12 @@ class Option:
 
 
 OPTIONS = (
-    Option("--perf-server", "Take PostgreSQL from embedded, auto (default) or a DSN.", "server", "KIND|DSN"),
+    Option(
+        "--perf-server",
+        "Take PostgreSQL from auto (default), container, embedded, local or a DSN.",
+        "server",
+        "KIND|DSN",
+    ),
     Option("--perf-postgres", "Pin the PostgreSQL major (default 18).", "postgres", "MAJOR"),
     Option("--perf-budgets", "Read budgets and baselines from this folder (default budgets).", "budgets", "DIR"),
     Option("--perf-update", "Record what is new, better or equivalent as the baseline.", action="store_true"),

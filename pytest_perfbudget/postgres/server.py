@@ -2,32 +2,36 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from pytest_perfbudget.postgres.profile import DETERMINISTIC, Profile
+from pytest_perfbudget.processes.offer import Progress, Refusal, silent
 
 if TYPE_CHECKING:
     import psycopg
 
-Progress = Callable[[str], AbstractContextManager[None]]
-"""Called with what is being done, for anything that can take more than 2 s."""
+__all__ = ["LOCALE", "Container", "Progress", "Refusal", "Request", "Server", "ServerKind", "silent", "windows"]
 
 LOCALE = "C.UTF-8"
 
 
-def silent(_: str) -> AbstractContextManager[None]:
-    """The progress nobody looks at."""
-    return contextlib.nullcontext()
+@dataclass(frozen=True, slots=True)
+class Container:
+    """What containers are made with. ``{major}`` in ``image`` is the pinned major; ``shm`` is the size of /dev/shm;
+    ``tmpfs`` keeps the data in memory; ``reuse`` leaves the container running for later runs."""
+
+    image: str = "postgres:{major}"
+    shm: str = "256m"
+    tmpfs: bool = True
+    reuse: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
     """What a run asks for. ``run`` is the same for all workers of a run, ``worker`` tells them apart (``main``,
-    ``gw0``); ``server`` is ``auto``, a kind or a DSN; ``major`` None takes any; ``cache`` None takes the default."""
+    ``gw0``); ``server`` is ``auto``, a kind or a DSN; ``major`` None takes any; ``cache`` None takes the default.
+    ``local`` are folders of programs, ``container`` is what a container is made with."""
 
     run: str
     worker: str = "main"
@@ -37,14 +41,8 @@ class Request:
     locale: str = LOCALE
     cache: str | None = None
     progress: Progress = silent
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """Why a kind of server cannot serve this request, and what would let it."""
-
-    reason: str
-    remedy: str = ""
+    local: tuple[str, ...] = ()
+    container: Container = field(default_factory=Container)
 
 
 class Server(Protocol):
@@ -81,5 +79,17 @@ class ServerKind(Protocol):
 
     name: str
 
-    def offer(self, request: Request) -> Server | Refusal:
-        """A server, or why not. Raises ServerError where the kind would do but fails."""
+    def refusal(self, request: Request) -> Refusal | None:
+        """Why it cannot serve this request, None if nothing speaks against it. Asked by every run for its header:
+        takes milliseconds, starts nothing."""
+
+    def start(self, request: Request) -> Server:
+        """The server of this run, which any of its processes may have started. Raises ServerError."""
+
+
+def windows(kind: str) -> Refusal:
+    """Of the kinds that start processes."""
+    return Refusal(
+        f"the {kind} server runs on Linux and macOS, not on Windows",
+        "name a server: --perf-server=postgresql://user@host/database",
+    )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from pytest_perfbudget.postgres.server import Container
 
 CATEGORIES = ("new", "better", "equivalent", "worse", "alternative", "unused")
 """What an update can record. The first three are recorded by ``--perf-update`` alone."""
@@ -13,8 +15,9 @@ CATEGORIES = ("new", "better", "equivalent", "worse", "alternative", "unused")
 class Options:
     """Built in one place, the door; read everywhere below it.
 
-    ``ci`` holds the evidence ("CI, because GITHUB_ACTIONS is set") or None; ``reports`` are (kind, path);
-    ``accept`` the categories recorded besides the default ones; ``env`` the variables that get the DSN.
+    ``ci`` holds the evidence ("CI, because GITHUB_ACTIONS is set") or None; ``reports`` are (kind, path); ``local``
+    are folders of PostgreSQL's programs; ``accept`` the categories recorded besides the default ones; ``env`` the
+    variables that get the DSN.
     """
 
     root: Path
@@ -23,6 +26,8 @@ class Options:
     budgets: Path = Path("budgets")
     seed: tuple[str, ...] = ()
     server: str = "auto"
+    local: tuple[str, ...] = ()
+    container: Container = field(default_factory=Container)
     postgres: int = 18
     profile: str = "deterministic"
     env: tuple[str, ...] = ()

@@ -20,12 +20,12 @@ from pytest_perfbudget.postgres.clones import Clone
 from pytest_perfbudget.postgres.dsn import is_dsn
 from pytest_perfbudget.postgres.markers import database_name
 from pytest_perfbudget.postgres.seed import Seed
-from pytest_perfbudget.postgres.server import Progress, Request, Server
+from pytest_perfbudget.postgres.server import Progress, Server
 from pytest_perfbudget.postgres.spares import Spares
 from pytest_perfbudget.postgres.templates import Template, ensure, forget
-from pytest_perfbudget.session.choose import choose
 from pytest_perfbudget.session.options import Options
 from pytest_perfbudget.session.parts import Parts
+from pytest_perfbudget.session.servers import Postgres
 
 if TYPE_CHECKING:
     import psycopg
@@ -57,7 +57,8 @@ class Place:
     """One per process. Whatever fails once fails again in the same words, without being tried again."""
 
     def __init__(self, options: Options, parts: Parts, progress: Progress) -> None:
-        self._options, self._parts, self._progress = options, parts, progress
+        self._options, self._progress = options, progress
+        self.postgres = Postgres(options, parts, progress)
         self.hub = Hub(str(options.root))
         self.database = database_name(options.run_id, options.worker)
         self._server: Server | None = None
@@ -67,7 +68,16 @@ class Place:
 
     @property
     def dsn(self) -> str:
-        """The URL of this process's database, known before the server is started."""
+        """The URL of this process's database. Starts the server.
+
+        Raises:
+            ServerError: there is none to be had.
+        """
+        return self.server.dsn(self.database)
+
+    @property
+    def planned_dsn(self) -> str:
+        """Such a URL where no server may be started; the address is right for all but containers."""
         if is_dsn(self._options.server):
             return dsn.planned_dsn(self._options.server, self._options.run_id, self._options.worker)
         return embedded.planned_dsn(self._options.run_id, self._options.worker)
@@ -83,7 +93,7 @@ class Place:
             raise self._failed
         if self._server is None:
             try:
-                self._server = self._choose()
+                self._server = self.postgres.start()
             except PerfbudgetError as error:
                 self._failed = error
                 raise
@@ -137,19 +147,6 @@ class Place:
     @cached_property
     def _spares(self) -> Spares:
         return Spares(self.server, self.template)
-
-    def _choose(self) -> Server:
-        options = self._options
-        request = Request(
-            run=options.run_id,
-            worker=options.worker,
-            server=options.server,
-            major=options.postgres,
-            cache=options.cache,
-            progress=self._progress,
-        )
-        with self._progress("starting PostgreSQL"):
-            return choose(self._parts.servers, request)
 
     @cached_property
     def facts(self) -> Facts:

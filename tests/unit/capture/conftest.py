@@ -13,7 +13,7 @@ from pytest_perfbudget.capture.hub import Hub
 from pytest_perfbudget.capture.psycopg3 import Psycopg3
 from pytest_perfbudget.postgres.embedded import Embedded
 from pytest_perfbudget.postgres.profile import capture
-from pytest_perfbudget.postgres.server import Refusal, Request, Server
+from pytest_perfbudget.postgres.server import Request, Server
 
 SCHEMA = """
 CREATE TABLE orders (id int PRIMARY KEY, customer int, note text);
@@ -26,10 +26,9 @@ CREATE FUNCTION counted(int) RETURNS bigint LANGUAGE plpgsql AS
 
 @pytest.fixture(scope="session")
 def server(server_cache: str) -> Iterator[Server]:
-    offered = Embedded().offer(Request(run=uuid.uuid4().hex, cache=server_cache))
-    assert not isinstance(offered, Refusal), offered.reason
-    yield offered
-    offered.close()
+    started = Embedded().start(Request(run=uuid.uuid4().hex, cache=server_cache))
+    yield started
+    started.close()
 
 
 @pytest.fixture(scope="session")

@@ -10,19 +10,20 @@ from pathlib import Path
 
 import pytest
 
-from pytest_perfbudget.postgres import BUILTIN, Refusal, Request, Server
+from pytest_perfbudget.postgres import Request, Server
 from pytest_perfbudget.postgres.clones import Clone, clone, drop
+from pytest_perfbudget.postgres.embedded import Embedded
 from pytest_perfbudget.postgres.seed import Seed
 from pytest_perfbudget.postgres.templates import ensure
 
-EMBEDDED = BUILTIN[0]
+EMBEDDED = Embedded()
 
 
 def start(**fields: object) -> Server:
     """An embedded server of a run of its own, unless told which."""
-    server = EMBEDDED.offer(Request(**{"run": uuid.uuid4().hex, **fields}))  # type: ignore[arg-type]
-    assert not isinstance(server, Refusal), server
-    return server
+    request = Request(**{"run": uuid.uuid4().hex, **fields})  # type: ignore[arg-type]
+    assert EMBEDDED.refusal(request) is None
+    return EMBEDDED.start(request)
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from pytest_perfbudget.errors import ServerError
-from pytest_perfbudget.postgres import Refusal, Request, Server
+from pytest_perfbudget.postgres import Request, Server
 from pytest_perfbudget.postgres.clones import clone, drop
 from pytest_perfbudget.postgres.dsn import Dsn, DsnServer, planned_dsn
 from pytest_perfbudget.postgres.markers import held_keys, run_key
@@ -36,9 +36,7 @@ def dsn(server: Server) -> Iterator[str]:
 
 
 def enter(dsn: str) -> DsnServer:
-    server = Dsn().offer(Request(run=uuid.uuid4().hex, server=dsn))
-    assert not isinstance(server, Refusal)
-    return server
+    return Dsn().start(Request(run=uuid.uuid4().hex, server=dsn))
 
 
 def seeded(server: DsnServer, tmp_path: Path) -> Template:
@@ -69,7 +67,7 @@ def test_a_clone_has_what_a_session_can_set(dsn: str, tmp_path: Path) -> None:
 
 def test_settings_of_the_server_that_differ_are_notes(dsn: str) -> None:
     turned = tuple(replace(s, value="on") if s.name == "fsync" else s for s in DETERMINISTIC.settings)
-    used = Dsn().offer(Request(run="r", server=dsn, profile=replace(DETERMINISTIC, settings=turned)))
+    used = Dsn().start(Request(run="r", server=dsn, profile=replace(DETERMINISTIC, settings=turned)))
     assert [note.split(":")[0] for note in used.notes] == ["fsync is off, not on"]  # type: ignore[union-attr]
     used.close()  # type: ignore[union-attr]
 
@@ -128,8 +126,9 @@ def test_the_password_travels_in_the_dsn_and_is_never_shown(dsn: str) -> None:
 
 
 def test_another_major_or_no_dsn_is_refused(dsn: str) -> None:
-    assert isinstance(Dsn().offer(Request(run="r", server=dsn, major=15)), Refusal)
-    assert isinstance(Dsn().offer(Request(run="r", server="embedded")), Refusal)
+    with pytest.raises(ServerError, match="is PostgreSQL 18, not 15"):
+        Dsn().start(Request(run="r", server=dsn, major=15))
+    assert Dsn().refusal(Request(run="r", server="embedded"))
 
 
 def test_after_an_interrupt_the_run_still_lives_and_tidies_up(server: Server, dsn: str, tmp_path: Path) -> None:

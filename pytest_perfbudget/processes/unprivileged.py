@@ -40,6 +40,11 @@ class ServerUser:
         return bool(found.st_mode & (0o100 if mine else 0o010 if group else 0o001))
 
 
+def ourselves() -> ServerUser:
+    """For programs that do not mind being root."""
+    return ServerUser(str(os.getuid()), os.getuid(), os.getgid())
+
+
 def server_user() -> ServerUser:
     """Ourselves; as root ``nobody``, or the first user of the machine that can be switched to.
 
@@ -49,7 +54,7 @@ def server_user() -> ServerUser:
     import pwd
 
     if os.getuid() != 0:
-        return ServerUser(str(os.getuid()), os.getuid(), os.getgid())
+        return ourselves()
     for entry in _candidates(pwd.getpwall()):
         user = ServerUser(entry.pw_name, entry.pw_uid, entry.pw_gid, switches=True)
         if _usable(user):

@@ -1,5 +1,5 @@
 """The folder of one run: socket, lifeline, log. Its place follows from the run's id alone, so that the address of
-the server is known, and can be exported, before the server is started."""
+a server of ours is known before it is started."""
 
 from __future__ import annotations
 
@@ -15,35 +15,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pytest_perfbudget.errors import ServerError
-from pytest_perfbudget.postgres import locks
-from pytest_perfbudget.postgres.unprivileged import ServerUser
+from pytest_perfbudget.processes import locks
+from pytest_perfbudget.processes.unprivileged import ServerUser
 
 _PREFIX = "perfbudget-"
 _SOCKET_PATH = 103 if sys.platform == "darwin" else 107  # bytes in sockaddr_un.sun_path, without its end
-_PORT = 5432
 _ABANDONED = 60.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)
 class RunFolder:
-    """``port`` names the socket file; with ``tcp`` the server listens on it at 127.0.0.1 instead."""
+    """Its sockets are in it; with a ``port`` the server listens on that one at 127.0.0.1 instead."""
 
     path: Path
-    port: int = _PORT
-    tcp: bool = False
-
-    @property
-    def params(self) -> dict[str, str]:
-        """How to connect. The port is always said, or an inherited PGPORT would decide."""
-        host = "127.0.0.1" if self.tcp else str(self.path)
-        return {"user": "postgres", "host": host, "port": str(self.port)}
-
-    @property
-    def listen(self) -> list[str]:
-        """The server's arguments for this address."""
-        address, sockets = ("127.0.0.1", "") if self.tcp else ("", str(self.path).replace('"', '""'))
-        quoted = f'"{sockets}"' if sockets else ""
-        return ["-c", f"listen_addresses={address}", "-c", f"unix_socket_directories={quoted}", "-p", str(self.port)]
+    port: int | None = None
 
     @property
     def lock(self) -> Path:
@@ -69,19 +54,29 @@ class RunFolder:
     def log(self) -> Path:
         return self.path / "server.log"
 
+    @property
+    def address(self) -> Path:
+        """Of a server that is not told where to listen: written once it is known."""
+        return self.path / "address"
 
-def plan(run: str, user: ServerUser) -> RunFolder:
-    """Where the run's folder will be: in the temporary folder or /tmp, where the socket's path is short enough."""
-    name = _PREFIX + "".join(c if c.isalnum() and c.isascii() else "_" for c in run)[:12]
+
+def plan(run: str, user: ServerUser, socket: str, kind: str = "") -> RunFolder:
+    """Where the run's folder will be: in the temporary folder or /tmp, where the path of ``socket`` in it is short
+    enough; else anywhere, and with a port. ``kind`` tells apart what one run has several of.
+
+    Raises:
+        ServerError: no temporary folder can be used.
+    """
+    name = _PREFIX + "".join(c if c.isalnum() and c.isascii() else "_" for c in run)[:12] + kind
     places = [Path(tempfile.gettempdir()), Path("/tmp")]  # noqa: S108  the folder's owner is checked
     usable = [place for place in places if os.access(place, os.W_OK | os.X_OK) and user.reaches(place)]
     for place in usable:
-        if len(os.fsencode(place / name / f".s.PGSQL.{_PORT}")) <= _SOCKET_PATH:
+        if len(os.fsencode(place / name / socket)) <= _SOCKET_PATH:
             return RunFolder(place / name)
     if not usable:
         raise ServerError(f"no temporary folder can be used by {user.name}", remedy="set TMPDIR to one that can")
-    port = 21000 + int(hashlib.sha256(run.encode()).hexdigest(), 16) % 10000
-    return RunFolder(usable[0] / name, port, tcp=True)
+    port = 21000 + int(hashlib.sha256(f"{run}{kind}".encode()).hexdigest(), 16) % 10000
+    return RunFolder(usable[0] / name, port)
 
 
 def make(folder: RunFolder, user: ServerUser) -> None:

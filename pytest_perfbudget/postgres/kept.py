@@ -1,0 +1,72 @@
+"""A container that stays when the run has ended, with its templates: later runs of the same settings find it.
+
+Used like a server of somebody else, as several runs may be on it at once, but made by us and with our profile.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING
+
+from pytest_perfbudget.errors import ServerError
+from pytest_perfbudget.postgres import conninfo, dsn
+from pytest_perfbudget.postgres.dsn import DsnServer
+from pytest_perfbudget.postgres.server import Request
+from pytest_perfbudget.processes import containers, locks
+from pytest_perfbudget.processes.containers import Spec
+from pytest_perfbudget.processes.folders import cache_folder
+from pytest_perfbudget.processes.run_folder import RunFolder
+from pytest_perfbudget.processes.unprivileged import ourselves
+
+if TYPE_CHECKING:
+    import psycopg
+
+_START = 120.0  # seconds for the process that starts the container
+
+
+def start(request: Request, spec: Spec, reach: Callable[[RunFolder], psycopg.Connection | None]) -> DsnServer:
+    """The container that an earlier run left, else a new one.
+
+    Raises:
+        ServerError: it does not start.
+    """
+    folder = _folder(request, spec)
+    held = locks.lock(folder.lock, _START)
+    if held is None:
+        raise ServerError(f"another run is starting the container of {folder.path} and does not end")
+    try:
+        admin = reach(folder) or _started(folder, spec, reach)
+    finally:
+        os.close(held)
+    params = conninfo.parse(admin.info.dsn) | {"password": admin.info.password}
+    return replace(dsn.enter(request, params, admin), kind="container", throwaway=True)
+
+
+def _folder(request: Request, spec: Spec) -> RunFolder:
+    """One per kind of container: what it is made with, its password apart."""
+    made = asdict(spec) | {"environ": {k: v for k, v in spec.environ.items() if "PASSWORD" not in k}}
+    name = hashlib.sha256(json.dumps(made, sort_keys=True).encode()).hexdigest()[:12]
+    path = cache_folder(request.cache, ourselves()) / f"container-{name}"
+    path.mkdir(mode=0o700, exist_ok=True)
+    return RunFolder(path)
+
+
+def _started(
+    folder: RunFolder, spec: Spec, reach: Callable[[RunFolder], psycopg.Connection | None]
+) -> psycopg.Connection:
+    with containers.launching(folder, spec) as launch:
+        done = subprocess.run(
+            [*launch.command, "--keep"], env=launch.environ, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+            errors="replace", check=False, timeout=_START, start_new_session=True, executable=sys.executable,
+        )  # fmt: skip
+    if done.returncode:
+        raise ServerError("the container does not start", remedy=containers.remedy(done.stderr or done.stdout))
+    if admin := containers.await_answer(lambda: reach(folder)):
+        return admin
+    raise ServerError("the container does not answer", remedy="docker logs of it says more")

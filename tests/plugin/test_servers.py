@@ -1,0 +1,107 @@
+"""Where a run's PostgreSQL comes from, as the user sees it: the header, the choice, the same baselines on each kind."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from conftest import PROJECT, Shop
+from machine import FOLDERS, needs_image, no_major
+
+NOWHERE = {"DOCKER_HOST": "unix:///nowhere/docker.sock"}
+
+
+@pytest.fixture
+def anywhere(shop: Shop) -> Shop:
+    shop.write(**{"pyproject.toml": PROJECT.replace('server = "embedded"\n', "")})
+    return shop
+
+
+def header(text: str) -> list[str]:
+    return re.findall("^perfbudget: (?:no )?PostgreSQL.*$", text.partition("collected ")[0], re.MULTILINE)
+
+
+def test_auto_says_what_it_took_and_why_not_the_others(anywhere: Shop) -> None:
+    done = anywhere.run(environ=NOWHERE)
+    reason = "no container engine at unix:///nowhere/docker.sock (No such file or directory)"
+    assert header(done.text) == [f"perfbudget: PostgreSQL 18 from embedded (not container: {reason})"]
+    assert done.report["run"]["postgres"]["server"] == "embedded"
+
+
+@pytest.fixture
+def tmpdir_of_run(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Where a server that is started would be seen."""
+    with tempfile.TemporaryDirectory(prefix="pb-", dir="/tmp") as name:
+        Path(name).chmod(0o755)
+        monkeypatch.setenv("TMPDIR", name)
+        yield Path(name)
+
+
+def test_nothing_is_started_for_the_header(anywhere: Shop, tmpdir_of_run: Path) -> None:
+    anywhere.write(**{"test_shop.py": "def test_without_us(): pass"})
+    anywhere.write(**{"pyproject.toml": PROJECT.replace('env = "DATABASE_URL"\n', "")})
+    done = anywhere.run(environ=NOWHERE, reported=False)
+    assert header(done.text) == ["perfbudget: PostgreSQL 18 from embedded"]
+    assert list(tmpdir_of_run.glob("perfbudget*")) == []
+
+
+def test_a_project_that_does_not_speak_of_us_has_no_such_line(shop: Shop) -> None:
+    shop.write(**{"pyproject.toml": "", "test_shop.py": "def test_without_us(): pass"})
+    assert header(shop.run(reported=False).text) == []
+
+
+def test_where_nothing_can_be_had_each_reason_is_said(anywhere: Shop) -> None:
+    done = anywhere.run("--perf-postgres=14", environ={**NOWHERE, "PERFBUDGET_LOCAL": "", "PATH": "/nowhere"})
+    if not no_major(14) and not FOLDERS:
+        pytest.skip("PostgreSQL 14 is in a usual place")
+    assert done.code == 4
+    for words in ("no PostgreSQL 14", "container: no container engine", "embedded wheel is PostgreSQL 18", "local: "):
+        assert words in done.text
+
+
+def test_the_password_of_a_dsn_is_nowhere(shop: Shop) -> None:
+    dsn = "postgresql://nobody:s%40e%3Ac%2Fr%3Fe%23t%20%25@127.0.0.1:1/none"
+    done = shop.run(f"--perf-server={dsn}")
+    assert done.code == 4
+    assert "PostgreSQL 18 from a server named by its DSN" in done.text or "refuses" in done.text
+    assert not any(secret in done.text for secret in ("s%40e", "s@e", "e%23t", "e#t"))
+
+
+@needs_image("postgres:18")
+def test_the_same_baselines_on_embedded_and_container(shop: Shop) -> None:
+    shop.record()
+    before = shop.baseline().read_bytes()
+    done = shop.ci("--perf-server=container")
+    assert done.code == 0, done.text
+    assert done.report["run"]["postgres"]["server"] == "container"
+    assert shop.baseline().read_bytes() == before
+
+
+@pytest.mark.skipif(bool(no_major(18)), reason=no_major(18))
+def test_the_same_baselines_on_embedded_and_local(shop: Shop) -> None:
+    shop.record()
+    done = shop.ci("--perf-server=local")
+    assert done.code == 0, done.text
+    assert done.report["run"]["postgres"]["server"] == "local"
+
+
+@needs_image("postgres:18")
+def test_workers_share_one_container(shop: Shop) -> None:
+    shop.record()
+    shop.write(**{"test_more.py": WHEN})
+    done = shop.ci("--perf-server=container", "-n", "3")
+    assert done.code == 0, done.text
+    assert len(set((shop.path / "started").read_text().splitlines())) == 1
+
+
+WHEN = """
+import os, psycopg, pytest
+
+@pytest.mark.parametrize("number", range(6))
+def test_when(number):
+    with psycopg.connect(os.environ["DATABASE_URL"]) as connection, open("started", "a") as file:
+        print(*connection.execute("select pg_postmaster_start_time()").fetchone(), file=file)
+"""
