@@ -41,6 +41,7 @@ campaign: $(VENV)/dev.stamp
 	$(BIN)/python tests/campaigns/indexes.py
 	$(BIN)/python tests/campaigns/unchanged.py
 	$(BIN)/python tests/campaigns/kill.py
+	$(BIN)/python tests/campaigns/kinds.py
 
 figures: $(VENV)/dev.stamp
 	$(BIN)/python tests/benchmarks/start.py

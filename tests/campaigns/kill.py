@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from suites import Project, example, home, shop
+from suites import Project, example, home, missing_kind, shop
 
 GONE_WITHIN = 10.0  # seconds
 PATIENCE = 180.0  # seconds for anything else: a seed, a whole run
@@ -27,32 +27,36 @@ PATIENCE = 180.0  # seconds for anything else: a seed, a whole run
 
 @dataclass(frozen=True)
 class Killing:
-    """``signal`` to ``whom`` (pytest or postgres) of a run with ``arguments``, at a moment: ``starting``,
-    ``seeding``, ``testing`` (some tests reported) or ``ending`` (all reported)."""
+    """``signal`` to ``whom`` (pytest, a worker or postgres) of a run with ``arguments``, at a moment: ``starting``,
+    ``seeding``, ``testing`` (some tests reported) or ``ending`` (all reported); the server is of a ``kind``."""
 
     signal: signal.Signals
     whom: str = "pytest"
     arguments: tuple[str, ...] = ()
     moment: str = "testing"
+    kind: str = "embedded"
 
     @property
     def code(self) -> int:
         """pytest's exit code afterwards."""
         codes = {signal.SIGINT: 2, signal.SIGTERM: 143, signal.SIGKILL: -signal.SIGKILL}
-        return 1 if self.whom == "postgres" else codes[self.signal]
+        return codes[self.signal] if self.whom == "pytest" else 1
 
     @property
     def updates(self) -> bool:
         return "--perf-update" in self.arguments
 
     def __str__(self) -> str:
-        return f"{self.signal.name:7} to {self.whom:8} {self.moment:8} {' '.join(self.arguments):20}"
+        return f"{self.signal.name:7} to {self.whom:8} {self.moment:8} {self.kind:9} {' '.join(self.arguments):20}"
 
 
 SHORT = [
     Killing(signal.SIGTERM),
     Killing(signal.SIGKILL),
     Killing(signal.SIGKILL, "postgres"),
+    Killing(signal.SIGKILL, arguments=("-n", "4"), kind="local"),
+    Killing(signal.SIGKILL, arguments=("-n", "4"), kind="container"),
+    Killing(signal.SIGKILL, "worker", ("-n", "4"), kind="container"),
 ]
 LONG = [
     *(Killing(number, arguments=how) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL)
@@ -67,6 +71,11 @@ LONG = [
     Killing(signal.SIGKILL, "postgres"),
     Killing(signal.SIGKILL, "postgres", ("-n", "2")),
     Killing(signal.SIGKILL, "postgres", ("--perf-update",)),
+    *(Killing(number, arguments=("-n", "4"), kind=kind)
+      for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL) for kind in ("local", "container")),
+    *(Killing(signal.SIGKILL, "worker", ("-n", "4"), kind=kind) for kind in ("embedded", "local", "container")),
+    *(Killing(signal.SIGKILL, moment="starting", kind=kind) for kind in ("local", "container")),
+    Killing(signal.SIGKILL, "postgres", kind="local"),
 ]  # fmt: skip
 
 
@@ -95,7 +104,7 @@ def strike(project: Project, killing: Killing) -> Aftermath:
     if killing.updates:
         for path in project.budgets.rglob("*.json"):
             path.unlink()
-    process = project.start(*killing.arguments)
+    process = project.start(*killing.arguments, kind=killing.kind)
     killed = _kill_at_its_moment(project, killing, process)
     code = process.wait(PATIENCE)
     ended = time.time()
@@ -111,7 +120,7 @@ def strike(project: Project, killing: Killing) -> Aftermath:
     complaints += _changed(before, project, whole=killing.updates)
     _restore(project, before)
     began = time.time()
-    if code := project.run():
+    if code := project.run(kind=killing.kind):
         complaints.append(f"the next run ended with {code}:\n{project.output.read_text()}")
     found.again = time.time() - began
     complaints += _left(project)
@@ -121,12 +130,13 @@ def strike(project: Project, killing: Killing) -> Aftermath:
 def _kill_at_its_moment(project: Project, killing: Killing, process: subprocess.Popen[bytes]) -> float | None:
     """When the signal had been sent and, to postgres, its process had gone; None if the run ended before."""
     _await(lambda: _moment(project, killing.moment) or process.poll() is not None)
-    server = project.postmaster() if killing.whom == "postgres" else None
-    if process.poll() is not None or (killing.whom == "postgres" and server is None):
+    others = {"postgres": project.postmaster, "worker": lambda: project.worker(process)}
+    other = others[killing.whom]() if killing.whom in others else None
+    if process.poll() is not None or (killing.whom in others and other is None):
         return None
-    if server:
-        server.send_signal(killing.signal)
-        _await(lambda: not server.is_running() or server.status() == psutil.STATUS_ZOMBIE)
+    if other:
+        other.send_signal(killing.signal)
+        _await(lambda: not other.is_running() or other.status() == psutil.STATUS_ZOMBIE)
     else:
         process.send_signal(killing.signal)
     return time.time()
@@ -146,7 +156,11 @@ def _left(project: Project, *, folders: bool = True) -> list[str]:
     may stay: a run killed before its supervisor has started leaves one, which the next run removes."""
     with contextlib.suppress(TimeoutError):
         _await(lambda: not project.processes() and not (folders and _folders(project)), GONE_WITHIN)
+        _await(lambda: not project.containers(), GONE_WITHIN)
     left = [f"left: {path.name}" for path in (_folders(project) if folders else ())]
+    for container in project.containers():
+        left.append(f"left: the container {container.short_id}")
+        container.remove(force=True, v=True)
     for one in project.processes():
         left.append(f"left: {one.pid} {_title(one)[:60]}")
         with contextlib.suppress(psutil.Error):
@@ -225,6 +239,9 @@ def main() -> int:
             raise RuntimeError(project.output.read_text())
         print(f"{project.tests} tests\n{HEADER}")
         for killing in SHORT if short else LONG:
+            if missing := missing_kind(killing.kind):
+                print(f"{killing}  not run: {missing}")
+                continue
             found = strike(project, killing)
             print(found, flush=True)
             failed += bool(found.complaints)

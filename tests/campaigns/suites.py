@@ -17,6 +17,12 @@ from typing import Any
 import psutil
 from example import EXAMPLE, ROOT, command
 
+from pytest_perfbudget.processes import engine
+
+sys.path.append(str(ROOT / "tests"))
+
+from machine import no_image, no_major
+
 RUN = 180.0  # seconds a run may take, its seed included
 
 
@@ -35,11 +41,12 @@ class Project:
             folder.chmod(0o755)
         self.tmp.chmod(0o1777)
 
-    def start(self, *arguments: str) -> subprocess.Popen[bytes]:
+    def start(self, *arguments: str, kind: str = "embedded") -> subprocess.Popen[bytes]:
         self.witness.write_text("")
         environ = os.environ | {
             "PERFBUDGET_CACHE": str(self.cache),
             "PERFBUDGET_CI": "0",
+            "PERFBUDGET_SERVER": kind,
             "PERFBUDGET_WITNESS": str(self.witness),
             "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")])]),
             "PYTHONDONTWRITEBYTECODE": "1",
@@ -51,8 +58,8 @@ class Project:
                 cwd=self.suite, env=environ, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
             )  # fmt: skip
 
-    def run(self, *arguments: str) -> int:
-        code = self.start(*arguments).wait(RUN)
+    def run(self, *arguments: str, kind: str = "embedded") -> int:
+        code = self.start(*arguments, kind=kind).wait(RUN)
         self.tests = len([one for one in self.reports() if one["phase"] == "call"])
         return code
 
@@ -68,12 +75,33 @@ class Project:
         """Every live process that works in ``home``, or was told of it by its arguments or environment."""
         return [one for one in psutil.process_iter() if str(self.home) in _ties(one)]
 
+    def containers(self) -> list[Any]:
+        """Those of its runs: each carries the folder of its run."""
+        if no_image("postgres:18"):
+            return []
+        import docker
+
+        client = docker.from_env(environment={**os.environ, "DOCKER_HOST": engine.host()})
+        found = client.containers.list(all=True, filters={"label": "pytest-perfbudget"})
+        return [one for one in found if str(self.home) in one.labels.get("pytest-perfbudget.folder", "")]
+
+    def worker(self, controller: subprocess.Popen[bytes]) -> psutil.Process | None:
+        """One of xdist's."""
+        with contextlib.suppress(psutil.Error):
+            return next(iter(psutil.Process(controller.pid).children()), None)
+        return None
+
     def postmaster(self) -> psutil.Process | None:
         for one in self.processes():
             with contextlib.suppress(psutil.Error):
                 if one.name() == "postgres" and "-D" in one.cmdline():
                     return one
         return None
+
+
+def missing_kind(kind: str) -> str:
+    """Why this machine has no such server; empty if it has."""
+    return {"local": no_major(18), "container": no_image("postgres:18")}.get(kind, "")
 
 
 @contextlib.contextmanager
