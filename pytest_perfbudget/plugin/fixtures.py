@@ -1,4 +1,4 @@
-"""The fixtures: ``perf``, ``perf_pg``, ``perf_db``. None is autouse."""
+"""The fixtures: ``perf``, ``perf_pg``, ``perf_db``, ``perf_redis``. None is autouse."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    from pytest_perfbudget.cache.server import RedisDatabase
     from pytest_perfbudget.postgres.server import Server
     from pytest_perfbudget.session.perf import Perf
     from pytest_perfbudget.session.place import Database
@@ -43,3 +44,13 @@ def perf(perf_db: Database, request: pytest.FixtureRequest) -> Iterator[Perf]:
 
     with Perf(perf_db, state_of(request.config).place.hub) as measured:
         yield measured
+
+
+@pytest.fixture
+def perf_redis(request: pytest.FixtureRequest) -> RedisDatabase:
+    """A Redis database of this worker's own, empty when the test begins: ``.url``, ``.kind``, ``.version``."""
+    from pytest_perfbudget.plugin import state_of
+    from pytest_perfbudget.plugin.lifecycle import as_failure
+
+    with as_failure():
+        return state_of(request.config).redis.fresh()

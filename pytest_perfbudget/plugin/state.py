@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pytest_perfbudget.session.parts import Parts
     from pytest_perfbudget.session.place import Place
     from pytest_perfbudget.session.promises import Promises
+    from pytest_perfbudget.session.servers import Redis
 
 
 T = TypeVar("T")
@@ -78,6 +79,14 @@ class State:
         self.config.add_cleanup(place.close)
         return place
 
+    @cached_property
+    def redis(self) -> Redis:
+        from pytest_perfbudget.session.servers import Redis
+
+        redis = Redis(self.options, self.progress)
+        self.config.add_cleanup(redis.close)
+        return redis
+
     @property
     def progress(self) -> Any:
         from pytest_perfbudget.plugin.progress import Progress
@@ -98,7 +107,10 @@ class State:
 
     def header(self) -> list[str]:
         """What pytest's header says of us: which server was chosen, and why others were passed over."""
-        return [f"perfbudget: {usage(self.place.postgres.described)}"]
+        lines = [usage(self.place.postgres.described)]
+        if self.options.redis != "auto":
+            lines.append(usage(self.redis.described))
+        return [f"perfbudget: {line}" for line in lines]
 
     def configure(self) -> None:
         """The controller of an xdist run hears of marked tests only from the reports of its workers."""

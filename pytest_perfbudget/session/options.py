@@ -29,6 +29,8 @@ class Options:
     local: tuple[str, ...] = ()
     container: Container = field(default_factory=Container)
     postgres: int = 18
+    redis: str = "auto"
+    redis_image: str = "redis:7"
     profile: str = "deterministic"
     env: tuple[str, ...] = ()
     update: bool = False

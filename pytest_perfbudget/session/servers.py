@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
+from pytest_perfbudget import cache
+from pytest_perfbudget.cache.server import RedisDatabase, RedisKind, RedisRequest, RedisServer, is_url
+from pytest_perfbudget.errors import PerfbudgetError
 from pytest_perfbudget.postgres.dsn import is_dsn
 from pytest_perfbudget.postgres.server import Progress, Request, Server, ServerKind
 from pytest_perfbudget.session.choose import Choice, Wanted, choose, described, taken
@@ -43,4 +48,46 @@ class Postgres:
         """Raises ServerError: there is none to be had, or it does not start."""
         kind = taken(self.choice(), self._wanted)
         with self._progress("starting PostgreSQL"):
+            return kind.start(self._request)
+
+
+class Redis:
+    """The same for Redis, started when a test first asks for it. What fails once fails again in the same words."""
+
+    def __init__(self, options: Options, progress: Progress) -> None:
+        self._progress = progress
+        self._request = RedisRequest(options.run_id, options.worker, options.redis, options.redis_image, progress)
+        self._wanted = Wanted("Redis", "redis", options.redis, is_url(options.redis))
+        self._failed: PerfbudgetError | None = None
+
+    def described(self) -> str:
+        """What was chosen, for the header."""
+        return described(self._choice(), self._wanted)
+
+    def fresh(self) -> RedisDatabase:
+        """This worker's database, emptied.
+
+        Raises:
+            ServerError: there is none to be had.
+        """
+        if self._failed:
+            raise self._failed
+        try:
+            return self._server.fresh()
+        except PerfbudgetError as error:
+            self._failed = error
+            raise
+
+    def close(self) -> None:
+        """Leave the server, if it was asked for."""
+        if server := self.__dict__.pop("_server", None):
+            server.close()
+
+    def _choice(self) -> Choice[RedisKind]:
+        return choose(cache.BUILTIN, self._wanted, self._request)
+
+    @cached_property
+    def _server(self) -> RedisServer:
+        kind = taken(self._choice(), self._wanted)
+        with self._progress("starting Redis"):
             return kind.start(self._request)
