@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from pytest_perfbudget.cache.server import RedisDatabase
     from pytest_perfbudget.postgres.server import Server
     from pytest_perfbudget.session.perf import Perf
-    from pytest_perfbudget.session.place import Database
+    from pytest_perfbudget.session.succession import Database
 
 
 @pytest.fixture(scope="session")

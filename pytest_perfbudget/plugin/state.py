@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -33,6 +34,7 @@ class State:
         self.worker = xdist.is_worker(config)
         self.controller: Controller | None = None
         self.result: RunResult | None = None
+        self._places: dict[int | None, Place] = {}
 
     @property
     def arguments(self) -> dict[str, Any]:
@@ -71,13 +73,25 @@ class State:
 
     @cached_property
     def place(self) -> Place:
+        return self._place(self.options)
+
+    def _place(self, options: Options) -> Place:
         from pytest_perfbudget.plugin.signals import exit_on_sigterm
         from pytest_perfbudget.session.place import Place
 
         exit_on_sigterm(self.config)
-        place = Place(self.options, self.parts, self.progress)
+        place = Place(options, self.parts, self.progress)
         self.config.add_cleanup(place.close)
         return place
+
+    def place_of(self, major: int | None) -> Place:
+        """The place of the pinned major (None), or one beside it on a server of its own."""
+        if major in (None, self.options.postgres):
+            return self.place
+        if major not in self._places:
+            beside = replace(self.options, postgres=major, run_id=f"{major}{self.options.run_id}")
+            self._places[major] = self._place(beside)
+        return self._places[major]
 
     @cached_property
     def redis(self) -> Redis:

@@ -73,13 +73,13 @@ class Spares:
             self._next = self._thread.submit(self._make)
         return fresh
 
-    def close(self, used: Clone) -> None:
-        """Drop what was written to. One clone in the template's state stays if the server is our own."""
+    def close(self, used: Clone, *, keep: bool = True) -> None:
+        """Drop what was written to. With ``keep`` one clone in the template's state stays if the server is our own."""
         spare = self._take()
         self._thread.shutdown()
         if self._connection is not None:
             self._connection.close()
-        if self._server.throwaway:
+        if self._server.throwaway and keep:
             unused = spare or (used.name if settled(self._server, used) else None)
             if unused:
                 self._keep(unused)

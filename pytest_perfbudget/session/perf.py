@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     import psycopg
 
     from pytest_perfbudget.capture.hub import Hub
-    from pytest_perfbudget.session.place import Database
+    from pytest_perfbudget.session.succession import Database
 
 
 class Perf:

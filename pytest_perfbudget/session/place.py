@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -16,30 +16,21 @@ from pytest_perfbudget.errors import PerfbudgetError
 from pytest_perfbudget.model import Environment, Statement, Work
 from pytest_perfbudget.plans.relations import Ancestors
 from pytest_perfbudget.postgres import catalogue, dsn, embedded, spares, stamp
-from pytest_perfbudget.postgres.clones import Clone
 from pytest_perfbudget.postgres.dsn import is_dsn
 from pytest_perfbudget.postgres.markers import database_name
 from pytest_perfbudget.postgres.seed import Seed
 from pytest_perfbudget.postgres.server import Progress, Server
-from pytest_perfbudget.postgres.spares import Spares
 from pytest_perfbudget.postgres.templates import Template, ensure, forget
 from pytest_perfbudget.session.options import Options
 from pytest_perfbudget.session.parts import Parts
 from pytest_perfbudget.session.servers import Postgres
+from pytest_perfbudget.session.succession import Database, Succession
 
 if TYPE_CHECKING:
     import psycopg
 
 PATIENCE = "set lock_timeout = '100ms'; set statement_timeout = '60s'"
 """On connections of ours: what the application left locked stays locked while we look, so that waiting is in vain."""
-
-
-@dataclass(frozen=True, slots=True)
-class Database:
-    """A database of one test."""
-
-    name: str
-    dsn: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +54,7 @@ class Place:
         self.database = database_name(options.run_id, options.worker)
         self._server: Server | None = None
         self._failed: PerfbudgetError | None = None
-        self._owner: str | None = None
-        self._clone: Clone | None = None
+        self._beside: dict[object, Succession | PerfbudgetError] = {}
 
     @property
     def dsn(self) -> str:
@@ -127,26 +117,37 @@ class Place:
 
     def open(self) -> None:
         """Have the server running and this process's database there."""
-        self._renew()
+        self._own.open()
 
     def fresh(self, owner: str) -> Database:
         """A database in the seed's state for the test ``owner``; asked again by the same test, the same one."""
-        if owner != self._owner:
-            self._renew()
-            self._owner = owner
-        return Database(self.database, self.server.dsn(self.database))
-
-    def _renew(self) -> None:
-        if self._clone is None:
-            self._clone = self._spares.first(self.database)
-            self.hub.watch(self.database)
-        elif self._owner is not None:
-            self._clone = self._spares.renew(self._clone)
-            self._owner = None
+        return self._own.fresh(owner)
 
     @cached_property
-    def _spares(self) -> Spares:
-        return Spares(self.server, self.template)
+    def _own(self) -> Succession:
+        own = Succession(self.server, self.template, self.database)
+        self.hub.watch(self.database)
+        return own
+
+    def beside(self, key: object, seed: Sequence[str] | None) -> Succession:
+        """Databases of another seed (None is the project's), under a name of their own, for whoever has the ``key``.
+        What is sent to them is nobody's evidence.
+
+        Raises:
+            ServerError, SeedError: there is none; not tried again.
+        """
+        if key not in self._beside:
+            name = f"{self.database}_{len(self._beside) + 1}"
+            try:
+                steps = None if seed is None else Seed.of(seed, self._options.root)
+                template = ensure(self.server, steps, self._progress) if steps else self.template
+                self._beside[key] = Succession(self.server, template, name)
+            except PerfbudgetError as error:
+                self._beside[key] = error
+        found = self._beside[key]
+        if isinstance(found, PerfbudgetError):
+            raise found
+        return found
 
     @cached_property
     def facts(self) -> Facts:
@@ -206,12 +207,12 @@ class Place:
         """Drop this process's database and leave the server. One that was killed has nothing left to drop."""
         if self._server is None:
             return
-        import psycopg
-
         try:
-            if self._clone:
-                with suppress(PerfbudgetError, psycopg.OperationalError):
-                    self._spares.close(self._clone)
+            for beside in self._beside.values():
+                if isinstance(beside, Succession):
+                    beside.close(keep=False)
+            if "_own" in self.__dict__:
+                self._own.close()
         finally:
             self._server.close()
             self._server = None
