@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Protocol
 
@@ -33,9 +33,10 @@ class RedisRequest:
 
 @dataclass(frozen=True, slots=True)
 class RedisDatabase:
-    """A database of one test: empty when it begins. ``version`` is what INFO calls ``redis_version``."""
+    """A database of one test: empty when it begins. ``version`` is what INFO calls ``redis_version``. The URL may carry
+    a password, and is not shown."""
 
-    url: str
+    url: str = field(repr=False)
     kind: str
     version: str
 

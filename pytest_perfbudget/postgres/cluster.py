@@ -93,7 +93,8 @@ def rebuild(slot: Slot, bin_folder: Path, major: int, user: ServerUser, progress
         )  # fmt: skip
     if done.returncode:
         shutil.rmtree(partial, ignore_errors=True)
-        raise ServerError(f"initdb failed in {slot.folder}", remedy=remedy(done.stderr or done.stdout))
+        ended = f"was ended by signal {-done.returncode}" if done.returncode < 0 else "failed"
+        raise ServerError(f"initdb {ended} in {slot.folder}", remedy=remedy(done.stderr or done.stdout))
     partial.rename(slot.data)
 
 
@@ -102,4 +103,6 @@ def remedy(output: str) -> str:
     lines = output.strip().splitlines()[-12:] or [f"it printed nothing; is {ENVIRONMENT['PATH']} complete?"]
     if "No space left on device" in output:
         lines.append("free some space, or name a folder on another disk: PERFBUDGET_CACHE=/path")
+    if "Address already in use" in output:
+        lines.append("set TMPDIR to a folder with a shorter path: on a socket in it the server needs no port")
     return "\n".join(lines)

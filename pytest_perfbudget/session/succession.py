@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pytest_perfbudget.errors import PerfbudgetError
 from pytest_perfbudget.postgres.clones import Clone
@@ -14,10 +14,10 @@ from pytest_perfbudget.postgres.templates import Template
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """A database of one test."""
+    """A database of one test. The DSN may carry a password, and is not shown."""
 
     name: str
-    dsn: str
+    dsn: str = field(repr=False)
 
 
 class Succession:

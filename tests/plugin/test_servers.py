@@ -89,6 +89,26 @@ def test_the_same_baselines_on_embedded_and_local(shop: Shop) -> None:
 
 
 @needs_image("postgres:18")
+def test_the_password_of_a_container_is_in_no_output(shop: Shop) -> None:
+    shop.append("test_shop.py", REVEALS)
+    done = shop.run("--perf-server=container", "--showlocals", "-vv")
+    assert done.code == 1
+    url = (shop.path / "url").read_text()
+    password = url.partition("postgres:")[2].partition("@")[0]
+    assert len(password) == 32
+    assert password not in done.text.replace(url, "")
+    assert password not in (shop.path / "perf.json").read_text()
+
+
+REVEALS = """
+
+def test_that_fails(perf_pg, perf_db):
+    open("url", "w").write(perf_db.dsn)
+    assert perf_db is perf_pg
+"""
+
+
+@needs_image("postgres:18")
 def test_workers_share_one_container(shop: Shop) -> None:
     shop.record()
     shop.write(**{"test_more.py": WHEN})
