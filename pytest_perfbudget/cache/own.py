@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from pytest_perfbudget.cache.server import DATABASES, RedisDatabase, RedisRequest, no_client, version_of
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from pytest_perfbudget.processes.runner import Launch, Share
     from pytest_perfbudget.processes.unprivileged import ServerUser
 
+_PATIENCE = 2.0  # seconds a server may take to accept a connection
 _SOCKET = "redis.sock"
 IN_MEMORY = ("--save", "", "--appendonly", "no", "--databases", str(DATABASES), "--daemonize", "no")
 """The arguments of every server of ours: nothing is written to disk."""
@@ -93,21 +95,24 @@ class ProgramSource:
         yield Launch([str(self.program), *listen, "--dir", str(folder.path), *IN_MEMORY])
 
     def reach(self, folder: RunFolder) -> Redis | None:
-        return reach(_url(folder, self.request.number))
+        """Not somebody else's server, where ours found the port taken."""
+        return reach(_url(folder, self.request.number), folder.path)
 
     def remedy(self, log: str) -> str:
         return "\n".join(log.strip().splitlines()[-12:]) or f"{self.program} printed nothing"
 
 
-def reach(url: str) -> Redis | None:
-    """A client of the server, None as long as it does not answer."""
+def reach(url: str, folder: Path | None = None) -> Redis | None:
+    """A client of the server, None as long as it does not answer, or where it does not work in ``folder``."""
     from redis import Redis
     from redis.exceptions import RedisError
 
-    client = Redis.from_url(url)
+    client = Redis.from_url(url, socket_connect_timeout=_PATIENCE)
     with contextlib.suppress(RedisError, OSError):
         client.ping()
-        return client
+        found: dict[Any, Any] = client.config_get("dir") if folder else {}
+        if not folder or [Path(os.fsdecode(value)) for value in found.values()] == [folder.resolve()]:
+            return client
     client.close()
     return None
 

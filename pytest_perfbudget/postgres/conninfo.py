@@ -17,6 +17,10 @@ _IN_URL = re.compile(r"(?P<head>\bpostgres(?:ql)?://[^\s:/@]*:)\S*(?=@)")
 _IN_PAIRS = re.compile(r"(?P<head>\b(?:ssl)?password\s*=\s*)(?:'(?:[^'\\]|\\.)*'|[^\s&]+)")
 
 
+IMPATIENT = {"connect_timeout": "2"}
+"""Parameters of a connection to what may be a server that has not started yet, or no PostgreSQL at all."""
+
+
 def parse(dsn: str) -> dict[str, str]:
     """The parameters of a URL or of ``key=value`` pairs.
 

@@ -49,9 +49,9 @@ class Container:
         if request.container.reuse:
             from pytest_perfbudget.postgres import kept
 
-            return kept.start(request, spec(request), reach)
+            return kept.start(request)
         share = Runner(ContainerSource(request, ourselves())).attach_or_start()
-        server = own_server(self.name, request, _params(share.folder) or {}, share)
+        server = own_server(self.name, request, params(share.folder) or {}, share)
         if request.major not in (None, server.major):
             server.close()
             raise ServerError(f"{_image(request)} is PostgreSQL {server.major}, not {request.major}",
@@ -88,9 +88,9 @@ class ContainerSource:
 
 def reach(folder: RunFolder) -> psycopg.Connection | None:
     """A connection to the container of this folder, None as long as it does not answer."""
-    params = _params(folder)
+    known = params(folder)
     with contextlib.suppress(ServerError):
-        return conninfo.connect(conninfo.url(params, "postgres")) if params else None
+        return conninfo.connect(conninfo.url(known | conninfo.IMPATIENT, "postgres")) if known else None
     return None
 
 
@@ -121,7 +121,8 @@ def _image(request: Request) -> str:
     return request.container.image.replace("{major}", str(request.major or _DEFAULT_MAJOR))
 
 
-def _params(folder: RunFolder) -> dict[str, str] | None:
+def params(folder: RunFolder) -> dict[str, str] | None:
+    """How to connect to the container of this folder, None as long as that is not known."""
     from pytest_perfbudget.processes import containers
 
     where = containers.address(folder)

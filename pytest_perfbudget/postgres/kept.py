@@ -10,12 +10,11 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 from pytest_perfbudget.errors import ServerError
-from pytest_perfbudget.postgres import conninfo, dsn
+from pytest_perfbudget.postgres import container, dsn
 from pytest_perfbudget.postgres.dsn import DsnServer
 from pytest_perfbudget.postgres.server import Request
 from pytest_perfbudget.processes import containers, locks
@@ -30,22 +29,22 @@ if TYPE_CHECKING:
 _START = 120.0  # seconds for the process that starts the container
 
 
-def start(request: Request, spec: Spec, reach: Callable[[RunFolder], psycopg.Connection | None]) -> DsnServer:
+def start(request: Request) -> DsnServer:
     """The container that an earlier run left, else a new one.
 
     Raises:
         ServerError: it does not start.
     """
+    spec = container.spec(request)
     folder = _folder(request, spec)
     held = locks.lock(folder.lock, _START)
     if held is None:
         raise ServerError(f"another run is starting the container of {folder.path} and does not end")
     try:
-        admin = reach(folder) or _started(folder, spec, reach)
+        admin = container.reach(folder) or _started(folder, spec)
     finally:
         os.close(held)
-    params = conninfo.parse(admin.info.dsn) | {"password": admin.info.password}
-    return replace(dsn.enter(request, params, admin), kind="container", throwaway=True)
+    return replace(dsn.enter(request, container.params(folder) or {}, admin), kind="container", throwaway=True)
 
 
 def _folder(request: Request, spec: Spec) -> RunFolder:
@@ -57,9 +56,7 @@ def _folder(request: Request, spec: Spec) -> RunFolder:
     return RunFolder(path)
 
 
-def _started(
-    folder: RunFolder, spec: Spec, reach: Callable[[RunFolder], psycopg.Connection | None]
-) -> psycopg.Connection:
+def _started(folder: RunFolder, spec: Spec) -> psycopg.Connection:
     with containers.launching(folder, spec) as launch:
         done = subprocess.run(
             [*launch.command, "--keep"], env=launch.environ, stdin=subprocess.DEVNULL, capture_output=True, text=True,
@@ -67,6 +64,6 @@ def _started(
         )  # fmt: skip
     if done.returncode:
         raise ServerError("the container does not start", remedy=containers.remedy(done.stderr or done.stdout))
-    if admin := containers.await_answer(lambda: reach(folder)):
+    if admin := containers.await_answer(lambda: container.reach(folder)):
         return admin
     raise ServerError("the container does not answer", remedy="docker logs of it says more")

@@ -92,8 +92,12 @@ class ClusterSource:
             yield Launch(command, slot.data, (slot.held,), fresh)
 
     def reach(self, folder: RunFolder) -> psycopg.Connection | None:
+        """Not somebody else's server, where ours found the port taken."""
         with contextlib.suppress(ServerError):
-            return conninfo.connect(conninfo.url(params(folder), MAINTENANCE))
+            connection = conninfo.connect(conninfo.url(params(folder) | conninfo.IMPATIENT, MAINTENANCE))
+            if connection.execute("SHOW cluster_name").fetchone() == (folder.path.name,):
+                return connection
+            connection.close()
         return None
 
     def remedy(self, log: str) -> str:
@@ -111,4 +115,4 @@ def _listen(folder: RunFolder) -> list[str]:
     address = "127.0.0.1" if folder.port else ""
     sockets = "" if folder.port else '"' + str(folder.path).replace('"', '""') + '"'
     place = ["-c", f"listen_addresses={address}", "-c", f"unix_socket_directories={sockets}"]
-    return [*place, "-p", str(folder.port or _PORT)]
+    return [*place, "-p", str(folder.port or _PORT), "-c", f"cluster_name={folder.path.name}"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
@@ -145,19 +146,27 @@ class Runner(Generic[T]):
             os.close(alive)
 
     def _start(self, folder: RunFolder, alive: int) -> Share[T] | None:
-        """Data that were used before and whose server does not start are distrusted, and all begins again."""
         run_folder.sweep(folder, self.source.user)
-        with self.source.launching(folder) as launch:
-            lifeline = supervisor.launch(folder, launch, self.source.user, alive)
-            with folder.log.open(errors="replace") as log:  # open before the supervisor can remove it
-                share = self._enter(folder, lifeline)
-                if share is None and launch.fresh:
-                    raise ServerError(f"{self.source.name} does not start", remedy=self.source.remedy(log.read()))
-            if share is None:
-                launch.distrust()
-            else:
-                share.started, share.fresh = True, launch.fresh
-            return share
+        try:
+            with self.source.launching(folder) as launch:
+                return self._launch(folder, launch, alive)
+        except BaseException:
+            if not supervisor.watches(folder):
+                shutil.rmtree(folder.path, ignore_errors=True)
+            raise
+
+    def _launch(self, folder: RunFolder, launch: Launch, alive: int) -> Share[T] | None:
+        """Data that were used before and whose server does not start are distrusted, and all begins again."""
+        lifeline = supervisor.launch(folder, launch, self.source.user, alive)
+        with folder.log.open(errors="replace") as log:  # open before the supervisor can remove it
+            share = self._enter(folder, lifeline)
+            if share is None and launch.fresh:
+                raise ServerError(f"{self.source.name} does not start", remedy=self.source.remedy(log.read()))
+        if share is None:
+            launch.distrust()
+        else:
+            share.started, share.fresh = True, launch.fresh
+        return share
 
     def _enter(self, folder: RunFolder, lifeline: Lifeline) -> Share[T] | None:
         """A share once the server answers; None, and the lifeline let go, when it has died instead."""

@@ -100,6 +100,13 @@ def grasp(folder: RunFolder) -> Lifeline | None:
         return None
 
 
+def watches(folder: RunFolder) -> bool:
+    """Whether there is a supervisor, which will remove the folder."""
+    if lifeline := grasp(folder):
+        lifeline.close()
+    return lifeline is not None
+
+
 def launch(folder: RunFolder, launch: Launch, user: ServerUser, alive: int) -> Lifeline:
     """Start the command under a supervisor; ``alive`` and the launch's own are the locks both hold from now on.
 

