@@ -42,6 +42,7 @@ campaign: $(VENV)/dev.stamp
 	$(BIN)/python tests/campaigns/unchanged.py
 	$(BIN)/python tests/campaigns/kill.py
 	$(BIN)/python tests/campaigns/kinds.py
+	$(BIN)/python tests/campaigns/pool_loads.py --traces 10000
 
 figures: $(VENV)/dev.stamp
 	$(BIN)/python tests/benchmarks/start.py
@@ -49,6 +50,7 @@ figures: $(VENV)/dev.stamp
 	$(BIN)/python tests/benchmarks/idle.py
 	$(BIN)/python -m pytest tests/benchmarks/plans.py
 	$(BIN)/python -m pytest tests/benchmarks/rules.py
+	$(BIN)/python tests/benchmarks/pool.py
 
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -68,6 +68,13 @@ class ServerError(PerfbudgetError):
     """
 
 
+class PoolError(PerfbudgetError):
+    """A connection pool cannot be used as it is.
+
+    Common causes: an async pool used in another event loop than it was opened in; psycopg_pool is not installed.
+    """
+
+
 class SeedError(PerfbudgetError):
     """The seed of the test database failed; ``at`` is the file and line of the statement that did.
 

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from time import perf_counter
+from weakref import WeakSet
 
-from pytest_perfbudget.capture.record import Call, Recording
-from pytest_perfbudget.capture.sites import call_site
+from pytest_perfbudget.capture.record import Call, Recording, Source
 from pytest_perfbudget.model import Statement
+from pytest_perfbudget.sites import call_site
 
 CURRENT: ContextVar[Call | None] = ContextVar("perfbudget_current", default=None)
 """The call this thread or task is executing: several may share one connection, and a notice is read by the one it
@@ -22,12 +23,14 @@ _MUTED: ContextVar[bool] = ContextVar("perfbudget_muted", default=False)
 class Hub:
     """Collects between ``start`` and ``stop``.
 
-    ``recording`` may be read at any time. ``root`` is the folder call sites are shown relative to.
+    ``recording`` may be read at any time. ``root`` is the folder call sites are shown relative to. ``taps`` are the
+    connections that drivers have seen and that are still there.
     """
 
     def __init__(self, root: str = "") -> None:
         self.recording: Recording | None = None
         self.databases: frozenset[str] = frozenset()
+        self.taps: WeakSet[Source] = WeakSet()
         self._root = root
         self._lock = threading.Lock()
 

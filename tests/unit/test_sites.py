@@ -7,7 +7,7 @@ from pathlib import Path
 
 import psycopg
 
-from pytest_perfbudget.capture.sites import call_site
+from pytest_perfbudget.sites import call_site
 
 HERE = Path(__file__)
 

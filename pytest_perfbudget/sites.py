@@ -7,10 +7,11 @@ import sysconfig
 from functools import cache, lru_cache
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 from pytest_perfbudget.model import Site
 
-_PACKAGE = str(Path(__file__).parents[1]) + "/"
+_PACKAGE = str(Path(__file__).parent) + "/"
 _STANDARD = tuple(sysconfig.get_path(name).replace("\\", "/") + "/" for name in ("stdlib", "platstdlib"))
 _INSTALLED = ("/site-packages/", "/dist-packages/")
 _DRIVERS = ("psycopg", "psycopg_pool")
@@ -31,8 +32,29 @@ def call_site(skip: int = 0, root: str = "") -> Site | None:
             return _site(place, frame.f_lineno, _function(frame))
         if caller is None and not _is_driver(filename):
             caller = frame
-        frame = frame.f_back
+        frame = frame.f_back or _beyond(frame)
     return _site(caller.f_code.co_filename, caller.f_lineno, _function(caller)) if caller else None
+
+
+def _beyond(frame: FrameType) -> FrameType | None:
+    """The frame that waits for a greenlet at its end: SQLAlchemy's async engines run their drivers in one."""
+    greenlet = sys.modules.get("greenlet")
+    current: Any = greenlet.getcurrent() if greenlet else None
+    while current is not None and current.gr_frame is not None:
+        current = current.parent  # gr_frame is None for the one that runs: its parents are those that wait
+    parent = current.parent if current is not None else None
+    waiting: FrameType | None = parent.gr_frame if parent is not None else None
+    return None if waiting is None or _within(frame, waiting) else waiting
+
+
+def _within(frame: FrameType, waiting: FrameType) -> bool:
+    """Whether ``frame`` is below ``waiting``, so that it has been walked."""
+    current: FrameType | None = waiting
+    while current is not None:
+        if current is frame:
+            return True
+        current = current.f_back
+    return False
 
 
 @cache

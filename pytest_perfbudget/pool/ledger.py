@@ -1,0 +1,158 @@
+"""What the connections of pools were doing, kept in a few additions for each check-out."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from time import perf_counter
+
+from pytest_perfbudget.model import Site
+from pytest_perfbudget.pool.samples import Samples, percentile
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What happened between two moments, ``seconds`` apart.
+
+    ``requests`` asked for a connection, ``queued`` of them had to wait for one, ``failed`` got none, ``returned``
+    connections came back. ``busy`` is the mean number of connections in use (by Little: their time in use over the
+    time that passed), ``max_busy`` the most at once. ``waits`` and ``connects`` are in seconds, in order, and at most
+    10,000 of each. ``out`` are the connections taken in this time and not returned. ``slowest`` is the line that waited
+    longest, ``busiest`` the one that took the last connection of the most at once.
+    """
+
+    seconds: float
+    requests: int
+    queued: int
+    failed: int
+    returned: int
+    busy: float
+    max_busy: int
+    waits: tuple[float, ...] = ()
+    connects: tuple[float, ...] = ()
+    out: tuple[Taken, ...] = ()
+    slowest: Site | None = None
+    busiest: Site | None = None
+
+    @property
+    def wait_p95(self) -> float | None:
+        """Seconds; None where nobody asked."""
+        return percentile(self.waits, 0.95)
+
+    @property
+    def connect_p95(self) -> float | None:
+        """Seconds; None where nothing was connected."""
+        return percentile(self.connects, 0.95)
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A connection in use: since when on the ledger's clock, and the line that took it."""
+
+    since: float
+    site: Site | None
+
+
+class Ledger:
+    """Thread-safe; ``clock`` counts seconds."""
+
+    def __init__(self, clock: Callable[[], float] = perf_counter) -> None:
+        self.clock = clock
+        self._lock = threading.Lock()
+        self._out: dict[int, tuple[float, Site | None]] = {}
+        self._dropped = 0
+        self._begin(clock())
+
+    def _begin(self, now: float) -> None:
+        self._started = self._changed = now
+        self._requests = self._queued = self._failed = self._returned = 0
+        self._used = 0.0
+        self._max_busy = len(self._out)
+        self._waits, self._connects = Samples(), Samples()
+        self._longest = 0.0
+        self._slowest: Site | None = None
+        self._busiest: Site | None = None
+
+    def took(self, key: int, asked: float, site: Site | None) -> None:
+        """A request made at ``asked`` got the connection ``key``."""
+        out = self._out
+        with self._lock:
+            now = self.clock()
+            self._used += len(out) * (now - self._changed)
+            self._changed = now
+            if key in out:  # dropped without being returned, and its address is another connection's now
+                self._dropped += 1
+                out[-self._dropped] = out.pop(key)
+            out[key] = (now, site)
+            self._waited(now - asked, site)
+            if len(out) > self._max_busy:
+                self._max_busy, self._busiest = len(out), site
+
+    def refused(self, asked: float, site: Site | None) -> None:
+        """A request made at ``asked`` got no connection: it waited all the same."""
+        with self._lock:
+            self._failed += 1
+            self._waited(self.clock() - asked, site)
+
+    def _waited(self, seconds: float, site: Site | None) -> None:
+        self._requests += 1
+        self._waits.add(seconds)
+        if seconds > self._longest:
+            self._longest, self._slowest = seconds, site
+
+    def returned(self, key: int) -> None:
+        """The connection ``key`` came back; one that was not seen leaving is nobody's."""
+        with self._lock:
+            if self._out.pop(key, None) is None:
+                return
+            now = self.clock()
+            self._used += (len(self._out) + 1) * (now - self._changed)
+            self._changed = now
+            self._returned += 1
+
+    def connected(self, seconds: float) -> None:
+        """A connection was made in that time."""
+        with self._lock:
+            self._connects.add(seconds)
+
+    def queue(self, requests: int) -> None:
+        """So many more requests had to wait in a pool's queue."""
+        with self._lock:
+            self._queued += requests
+
+    @property
+    def busy(self) -> int:
+        """Connections in use now."""
+        return len(self._out)
+
+    def out(self) -> tuple[Taken, ...]:
+        """The connections in use now, the one out longest first."""
+        with self._lock:
+            return tuple(Taken(*taken) for taken in self._out.values())
+
+    def cut(self) -> Account:
+        """The account since the last cut; connections in use stay in use in the next one."""
+        with self._lock:
+            now = self.clock()
+            self._used += len(self._out) * (now - self._changed)
+            account = self._account(now)
+            self._begin(now)
+        return account
+
+    def _account(self, now: float) -> Account:
+        seconds = max(now - self._started, 1e-9)
+        return Account(
+            seconds=seconds,
+            requests=self._requests,
+            queued=self._queued,
+            failed=self._failed,
+            returned=self._returned,
+            busy=self._used / seconds,
+            max_busy=self._max_busy,
+            waits=self._waits.kept(),
+            connects=self._connects.kept(),
+            out=tuple(Taken(*taken) for taken in self._out.values() if taken[0] >= self._started),
+            slowest=self._slowest,
+            busiest=self._busiest,
+        )
