@@ -56,5 +56,7 @@ def format_count(value: float) -> str:
 
 
 def format_measure(value: float, unit: str) -> str:
-    """A number in its unit, as every reader shows it; ``unit`` is ``"s"`` or the name of what is counted."""
+    """A number in its unit, as every reader shows it: seconds ``"s"``, a share ``"%"``, or what is counted."""
+    if unit == "%":
+        return f"{value * 100:.1f}".removesuffix(".0") + "%"
     return format_seconds(value) if unit == "s" else format_count(value)

@@ -19,13 +19,15 @@ PlanBaseline = Literal["exact", "no-worse", "off"]
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """The most that may be measured. ``unit`` is ``"s"`` (``value`` in seconds) or the name of what is counted."""
+    """The most that may be measured, or with ``least`` the least. ``unit`` is ``"s"`` (``value`` in seconds), ``"%"``
+    (``value`` a share) or the name of what is counted."""
 
     key: str
     value: float
     unit: str
     text: str
     at: At
+    least: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,8 +44,13 @@ class Key:
 
     @property
     def limits(self) -> bool:
-        """Whether the value is a number that a measurement may not exceed."""
-        return self.kind in (Kind.COUNT, Kind.NUMBER, Kind.DURATION)
+        """Whether the value is a number that a measurement is held to."""
+        return self.kind in (Kind.COUNT, Kind.NUMBER, Kind.DURATION) or self.least
+
+    @property
+    def least(self) -> bool:
+        """Whether the measurement may not be less; otherwise it may not be more."""
+        return self.name.endswith(".hit_rate")
 
 
 def _work(metric: str, example: int, meaning: str) -> Key:
@@ -60,12 +65,16 @@ def _latency(metric: str, example: str, meaning: str) -> Key:
     return Key(f"latency.{metric}", EACH, Kind.DURATION, "s", meaning, f'latency.{metric} = "{example}"')
 
 
+def _pool(metric: str, kind: Kind, unit: str, example: str, meaning: str) -> Key:
+    return Key(f"pool.{metric}", TEST, kind, unit, meaning, f"pool.{metric} = {example}")
+
+
 def _later(part: str, of: str, kind: Kind, example: str, meaning: str, unit: str = "") -> Key:
     return Key(example.partition(" = ")[0], of, kind, unit, meaning, example, arrives_with=part)
 
 
 _RULES, _GATES, _GROWTH = "plan rules", "time gates", "growth budgets"
-_MIGRATIONS, _POOL, _CACHE = "migrations", "pool accounting", "the query cache"
+_MIGRATIONS, _CACHE = "migrations", "the query cache"
 _REPLICAS, _STATISTICS, _CAPTURE = "replicas", "production statistics", "capture scopes"
 _FORBID = 'plan.forbid = ["Seq Scan on orders"]'
 _REQUIRE = 'plan.require = ["Index Access on orders"]'
@@ -147,6 +156,22 @@ _LATENCY = (
     _later(_GATES, EACH, Kind.SWITCH, "latency.always = true", "gate even where only the clock can have changed"),
 )
 
+_POOLS = (
+    _pool("wait_p95", Kind.DURATION, "s", '"1 ms"', "the 95th percentile of the time waited for a connection"),
+    _pool("connect_p95", Kind.DURATION, "s", '"20 ms"', "the 95th percentile of the time to make a connection"),
+    _pool("max_busy", Kind.COUNT, "connections", "8", "connections in use at once, of all pools together"),
+    _pool("leaked", Kind.COUNT, "connections", "0", "connections taken and not returned when the test ended"),
+    _pool("queued", Kind.COUNT, "requests", "0", "requests for which no connection was idle or could be made at once"),
+    Key(
+        "plan_cache.hit_rate",
+        TEST,
+        Kind.PERCENTAGE,
+        "%",
+        "the least share of the executions of prepared statements that reused a plan",
+        'plan_cache.hit_rate = "90%"',
+    ),
+)
+
 _STRUCTURE = (
     Key(
         "query",
@@ -175,12 +200,6 @@ _RESOURCES = (
     _later(_MIGRATIONS, MIGRATION, Kind.TEXT, 'migration.lock = "ShareLock"', "the longest blocking lock"),
     _later(_MIGRATIONS, MIGRATION, Kind.COUNT, "migration.rewrite = 0", "tables rewritten", "tables"),
     _later(_MIGRATIONS, MIGRATION, Kind.DURATION, 'migration.time = "2 min"', "duration at production size", "s"),
-    _later(_POOL, TEST, Kind.DURATION, 'pool.wait_p95 = "1 ms"', "time waited for a connection", "s"),
-    _later(_POOL, TEST, Kind.DURATION, 'pool.connect_p95 = "20 ms"', "time taken to connect", "s"),
-    _later(_POOL, TEST, Kind.COUNT, "pool.max_busy = 8", "connections in use at once", "connections"),
-    _later(_POOL, TEST, Kind.COUNT, "pool.leaked = 0", "connections not returned", "connections"),
-    _later(_POOL, TEST, Kind.COUNT, "pool.queued = 0", "requests that had to queue", "requests"),
-    _later(_POOL, TEST, Kind.PERCENTAGE, 'plan_cache.hit_rate = "90%"', "reuse of prepared statements"),
     _later(_CACHE, TEST, Kind.PERCENTAGE, 'cache.hit_rate = "90%"', "reads answered by the cache"),
     _later(_CACHE, TEST, Kind.COUNT, "cache.stale = 0", "stale answers", "answers"),
     _later(_CACHE, TEST, Kind.COUNT, "cache.stampede = 0", "recomputations at once of one entry", "recomputations"),
@@ -194,7 +213,7 @@ _RESOURCES = (
     _later(_CAPTURE, BUDGET, Kind.CHOICE, 'capture = "test"', "`call`: the test's body; `test`: its fixtures too"),
 )
 
-KEYS: tuple[Key, ...] = (*_PLAN, *_WORK, *_QUERIES, *_LATENCY, *_STRUCTURE, *_RESOURCES)
+KEYS: tuple[Key, ...] = (*_PLAN, *_WORK, *_QUERIES, *_LATENCY, *_POOLS, *_STRUCTURE, *_RESOURCES)
 """Every key, in the order of the reference page."""
 
 BY_NAME: dict[str, Key] = {key.name: key for key in KEYS}

@@ -38,7 +38,7 @@ def _limits(old: Budget, new: Budget) -> Iterator[str]:
         after = new.limits.get(key)
         if after is None:
             yield f"{key} {before.text} → no limit  (was at {before.at})"
-        elif after.value > before.value:
+        elif after.value < before.value if before.least else after.value > before.value:
             yield f"{key} {before.text} → {after.text}  ({after.at})"
 
 

@@ -9,15 +9,18 @@ from typing import Any, Literal
 from pytest_perfbudget.budgets.budget import Budget, Clause
 from pytest_perfbudget.budgets.contradictions import contradictions
 from pytest_perfbudget.budgets.entries import Entry, Source, entries
+from pytest_perfbudget.budgets.keys import BY_NAME
 from pytest_perfbudget.budgets.places import Path, written
 from pytest_perfbudget.budgets.rules import rules
 from pytest_perfbudget.budgets.values import choice, clauses, limit, regress, switch
 from pytest_perfbudget.budgets.waivers import waivers
 from pytest_perfbudget.errors import BudgetError
 
+_WHOLE = tuple(name for name in BY_NAME if name.startswith(("pool.", "plan_cache.")))
+
 _ELSEWHERE = {
     "suite": ("query", "waive"),
-    "query": ("query", "waive", "plan.baseline", "work.regress", "latency.writes"),
+    "query": ("query", "waive", "plan.baseline", "work.regress", "latency.writes", *_WHOLE),
     "budget": (),
 }
 """Keys that a kind of table cannot hold, because they are about one budget as a whole."""

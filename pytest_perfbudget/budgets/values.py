@@ -15,14 +15,21 @@ from pytest_perfbudget.units import DURATION_FORMS, ratio, seconds
 
 
 def limit(entry: Entry) -> Limit:
-    """The bound of a count, a number or a duration.
+    """The bound of a count, a number, a duration or a share.
 
     Raises:
-        BudgetError: another type, a number without its unit, less than zero.
+        BudgetError: another type, a number without its unit, less than zero, a share above 100 %.
     """
-    value = _duration(entry) if entry.key.kind is Kind.DURATION else _number(entry)
+    read = {Kind.DURATION: _duration, Kind.PERCENTAGE: _share}.get(entry.key.kind, _number)
     text = entry.places.text(entry.path, entry.value)
-    return Limit(entry.key.name, value, entry.key.unit, text, entry.at)
+    return Limit(entry.key.name, read(entry), entry.key.unit, text, entry.at, entry.key.least)
+
+
+def _share(entry: Entry) -> float:
+    share = _percentage(entry, entry.value)
+    if share > 1:
+        raise entry.refuse("is more than 100%", f"write {entry.key.example}")
+    return share
 
 
 def _number(entry: Entry) -> float:
@@ -81,11 +88,11 @@ def regress(entry: Entry) -> Regress:
 def _percentage(entry: Entry, value: object) -> float:
     if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and value >= 0:
         percent = value * 100 if 0 < value < 1 else value
-        raise entry.refuse("has no unit", f'say "{percent:g}%": work.regress = "{percent:g}%"')
+        raise entry.refuse("has no unit", f'say "{percent:g}%": {entry.key.name} = "{percent:g}%"')
     try:
         return ratio(value if isinstance(value, str) else "")
     except ValueError:
-        raise entry.refuse("is not a percentage", 'write work.regress = "25%"') from None
+        raise entry.refuse("is not a percentage", f"write {entry.key.example}") from None
 
 
 def clauses(entry: Entry) -> tuple[Clause, ...]:

@@ -19,7 +19,7 @@ def begin(hub: Hub | None, cursor: Any) -> Call | None:
     """A call on a watched database; None where nothing is to be recorded. Taps the connection at first sight."""
     if hub is None:
         return None
-    tap = tap_of(cursor, hub.databases)
+    tap = tap_of(cursor, hub)
     if tap is None or (call := hub.begin()) is None:
         return None
     tap.enter(call.recording)
@@ -28,15 +28,16 @@ def begin(hub: Hub | None, cursor: Any) -> Call | None:
     return call
 
 
-def tap_of(cursor: Any, databases: frozenset[str]) -> Tap | None:
-    """The tap of the cursor's connection; None where it is not to one of ``databases`` or is closed."""
+def tap_of(cursor: Any, hub: Hub) -> Tap | None:
+    """The tap of the cursor's connection; None where it is not to a watched database or is closed."""
     pgconn = cursor.connection.pgconn
     handler = pgconn.notice_handler
     if type(handler) is Tap:
-        return handler if handler.database in databases and not pgconn.status else None
-    if pgconn.status or (database := pgconn.db.decode()) not in databases:
+        return handler if handler.database in hub.databases and not pgconn.status else None
+    if pgconn.status or (database := pgconn.db.decode()) not in hub.databases:
         return None
     tap = pgconn.notice_handler = Tap(database, handler, cursor.connection)
+    hub.taps.add(tap)
     return tap
 
 

@@ -54,6 +54,11 @@ class Tap:
         self._waiting: list[Call] = []
         self._held: list[bytes] = []
 
+    @property
+    def connection(self) -> Any:
+        """The driver's connection; None once the application has let it go."""
+        return self._connection()
+
     def __call__(self, result: Any) -> None:
         body = auto_explain.document(result.error_field(_MESSAGE_PRIMARY) or b"")
         if body is not None:

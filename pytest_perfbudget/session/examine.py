@@ -22,6 +22,7 @@ from pytest_perfbudget.session.place import Place
 from pytest_perfbudget.session.probe import Needs, Prober
 from pytest_perfbudget.session.promises import Promises
 from pytest_perfbudget.session.recount import recount
+from pytest_perfbudget.session.resources import Resources
 from pytest_perfbudget.session.timing import time_queries
 from pytest_perfbudget.verdict.gather import gather
 from pytest_perfbudget.verdict.judge import Bench, judge, recorded
@@ -38,6 +39,7 @@ class Examiner:
         self._budget: Budget | None = None
         self._prober = Prober(place)
         self._statements: tuple[Statement, ...] = ()
+        self._resources = Resources(place.hub, str(options.root))
         self._installed = False
 
     def prepare(self, test: str, budget: Budget) -> None:
@@ -59,11 +61,13 @@ class Examiner:
 
     @contextmanager
     def watching(self) -> Iterator[None]:
-        """Record the statements sent meanwhile."""
+        """Record the statements sent meanwhile, and the connections they were sent on."""
+        assert self._budget is not None
         hub = self._place.hub
         hub.start()
         try:
-            yield
+            with self._resources.watching(self._budget):
+                yield
         finally:
             self._statements = hub.stop()
 
@@ -97,10 +101,12 @@ class Examiner:
             return evidence, Judgement((self._silent(budget),))
         evidence = self._prober.gather(evidence, self._asked(budget, evidence))
         baseline = self._promises.baseline(self._place.facts.environment.major, budget.name)
+        resources = self._resources.findings(budget)
         bench = Bench(
             date.today(),
             self._place.facts.pages,
             self._parts.rules,
+            resources,
             ancestors=self._place.facts.ancestors,
             sole=budget.name not in self._promises.suite.budgets,
         )
@@ -112,7 +118,7 @@ class Examiner:
         if needs := unexplained(budget, judgement, self._parts.rules):
             evidence = self._prober.gather(evidence, needs)
         if latency or needs:
-            judgement = judge(budget, evidence, baseline, replace(bench, latency=latency))
+            judgement = judge(budget, evidence, baseline, replace(bench, measured=resources + latency))
         if self._options.explain or self._options.reports:
             notes = noted(evidence.queries, self._parts.rules, recorded(evidence, baseline))
             evidence = replace(evidence, queries=notes)

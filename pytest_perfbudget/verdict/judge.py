@@ -25,8 +25,8 @@ from pytest_perfbudget.verdict.rules import Records, check_rules, explaining
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """What a judgement rests on besides the evidence: today's date, table sizes (pages), rules, time findings, and what
-    each partition is a part of.
+    """What a judgement rests on besides the evidence: today's date, table sizes (pages), rules, the findings about what
+    is not in the statements (times, pools, the plan cache), and what each partition is a part of.
 
     ``sole`` says that no other test uses the budget: a narrowing that matches nothing here matches nothing at all.
     """
@@ -34,7 +34,7 @@ class Bench:
     today: date
     pages: Mapping[str, int] = field(default_factory=dict)
     rules: tuple[Rule, ...] = ()
-    latency: tuple[Finding, ...] = ()
+    measured: tuple[Finding, ...] = ()
     ancestors: Ancestors = field(default_factory=dict)
     sole: bool = False
 
@@ -43,7 +43,7 @@ def judge(budget: Budget, evidence: TestEvidence, baseline: Baseline | None, ben
     """Absolute limits and clauses always; the comparison only against a baseline of a comparable environment."""
     records = recorded(evidence, baseline)
     absolute = _absolute(budget, evidence.queries, bench, records)
-    absolute += [*bench.latency, *_unexplained(budget, evidence)]
+    absolute += [*bench.measured, *_unexplained(budget, evidence)]
     relative, pairs = _relative(budget, evidence, baseline, bench)
     findings = [waive(finding, budget.waivers, bench.today) for finding in absolute + relative]
     return Judgement(by_rank(findings), tuple(pairs))

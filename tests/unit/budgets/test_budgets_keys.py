@@ -29,7 +29,6 @@ PARTS = {
     "time gates",
     "growth budgets",
     "migrations",
-    "pool accounting",
     "the query cache",
     "replicas",
     "production statistics",

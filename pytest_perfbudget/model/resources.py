@@ -1,0 +1,39 @@
+"""What a test used besides statements: pools of connections, the server's plan cache."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pytest_perfbudget.model.evidence import Site
+
+
+@dataclass(frozen=True, slots=True)
+class PoolUse:
+    """All pools of a test together. ``waits`` and ``connects`` are seconds, in order; ``kinds`` the pools that were
+    watched. ``leaked`` are the lines that took what was not returned, None where no line is the user's; ``slowest`` is
+    the line that waited longest, ``busiest`` the one that took the last connection of ``max_busy`` at once."""
+
+    kinds: tuple[str, ...]
+    requests: int
+    queued: int
+    max_busy: int
+    waits: tuple[float, ...] = ()
+    connects: tuple[float, ...] = ()
+    leaked: tuple[Site | None, ...] = ()
+    slowest: Site | None = None
+    busiest: Site | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PlanCacheUse:
+    """Executions of prepared statements, of all connections of a test together: ``reused`` of them took a plan that was
+    there. ``unread`` connections were gone before their counters could be read."""
+
+    executions: int = 0
+    reused: int = 0
+    unread: int = 0
+
+    @property
+    def hit_rate(self) -> float:
+        """The share that reused a plan; 0 where nothing was executed."""
+        return self.reused / self.executions if self.executions else 0.0

@@ -1,0 +1,78 @@
+"""What a test uses besides statements, watched while its body runs, where its budget speaks of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+from pytest_perfbudget.budgets.budget import Budget
+from pytest_perfbudget.capture.hub import Hub
+from pytest_perfbudget.capture.plan_cache import PlanCache
+from pytest_perfbudget.model import Finding
+from pytest_perfbudget.model.resources import PlanCacheUse, PoolUse
+from pytest_perfbudget.pool.ledger import Account, Ledger
+from pytest_perfbudget.pool.watch import watching as watching_pools
+from pytest_perfbudget.verdict.resources import check_plan_cache, check_pools
+
+
+class Resources:
+    """Of the test that is watched. A budget without ``pool.*`` and ``plan_cache.*`` costs its test nothing."""
+
+    def __init__(self, hub: Hub, root: str) -> None:
+        self._hub, self._root = hub, root
+        self._pools: PoolUse | None = None
+        self._plan_cache: PlanCacheUse | None = None
+
+    @contextmanager
+    def watching(self, budget: Budget) -> Iterator[None]:
+        """Note what is used meanwhile."""
+        self._pools = self._plan_cache = None
+        with ExitStack() as stack:
+            if _speaks_of(budget, "plan_cache."):
+                stack.enter_context(self._watch_plan_cache())
+            if _speaks_of(budget, "pool."):
+                stack.enter_context(self._watch_pools())
+            yield
+
+    def findings(self, budget: Budget) -> tuple[Finding, ...]:
+        """What the budget has to say of it."""
+        found = check_pools(budget, self._pools) if self._pools else []
+        if self._plan_cache:
+            found += check_plan_cache(budget, self._plan_cache)
+        return tuple(found)
+
+    @contextmanager
+    def _watch_pools(self) -> Iterator[None]:
+        ledger = Ledger()
+        with watching_pools(ledger, self._root) as kinds:
+            try:
+                yield
+            finally:
+                self._pools = _use(ledger.cut(), kinds)
+
+    @contextmanager
+    def _watch_plan_cache(self) -> Iterator[None]:
+        counted = PlanCache(self._hub)
+        with counted.watching():
+            try:
+                yield
+            finally:
+                self._plan_cache = counted.finish()
+
+
+def _speaks_of(budget: Budget, prefix: str) -> bool:
+    return any(key.startswith(prefix) for key in budget.limits)
+
+
+def _use(account: Account, kinds: tuple[str, ...]) -> PoolUse:
+    return PoolUse(
+        kinds=kinds,
+        requests=account.requests,
+        queued=account.queued,
+        max_busy=account.max_busy,
+        waits=account.waits,
+        connects=account.connects,
+        leaked=tuple(taken.site for taken in account.out),
+        slowest=account.slowest,
+        busiest=account.busiest,
+    )

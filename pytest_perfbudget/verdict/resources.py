@@ -1,0 +1,141 @@
+"""``pool.*`` and ``plan_cache.hit_rate``: what the test used of connections and cached plans, against its limits."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from pytest_perfbudget.budgets.budget import Budget, Limit
+from pytest_perfbudget.measure.statistics import percentile, quantile_bounds
+from pytest_perfbudget.model import Finding, Site, Verdict
+from pytest_perfbudget.model.resources import PlanCacheUse, PoolUse
+from pytest_perfbudget.units import format_measure, format_seconds
+
+CONFIDENCE = 0.95
+"""A percentile fails a test when its lower bound, of this confidence, is above the limit."""
+
+_LINES = 10
+"""Lines of leaks that are shown."""
+
+
+def check_pools(budget: Budget, use: PoolUse) -> list[Finding]:
+    """A finding for each ``pool.*`` that is exceeded or cannot be judged; one alone where no pool was used."""
+    limits = [limit for key, limit in budget.limits.items() if key.startswith("pool.")]
+    if limits and not use.requests:
+        return [_unused(limits[0], use)]
+    return [finding for limit in limits for finding in _pool(limit, use)]
+
+
+def _unused(limit: Limit, use: PoolUse) -> Finding:
+    watched = ", ".join(use.kinds) or "none: psycopg_pool and SQLAlchemy are not installed"
+    return Finding(
+        code="pool",
+        verdict=Verdict.OVER,
+        message=f"the test took no connection from a pool (watched: {watched})",
+        budget_at=limit.at,
+        fix=f"use a pool inside the test body, such as perf_pool, or take {limit.key} out",
+    )
+
+
+def _pool(limit: Limit, use: PoolUse) -> Iterator[Finding]:
+    match limit.key:
+        case "pool.wait_p95":
+            yield from _quantile(limit, use.waits, use.slowest, "nothing was waited for")
+        case "pool.connect_p95":
+            why = "no connection was made while the test ran, or by a creator that cannot be timed"
+            yield from _quantile(limit, use.connects, None, why)
+        case "pool.max_busy":
+            yield from _count(limit, use.max_busy, use.busiest, "reached at")
+        case "pool.queued":
+            yield from _count(limit, use.queued, use.slowest, "longest at")
+        case "pool.leaked":
+            site = next((site for site in use.leaked if site), None)
+            yield from _count(limit, len(use.leaked), site, "taken at", _takers(use.leaked))
+
+
+def _takers(leaked: Sequence[Site | None]) -> tuple[str, ...]:
+    """``3 taken at app/orders.py:88 (recent)``, most first; nothing where one line took them all."""
+    counted = Counter(f"{site} ({site.function})" if site else "a line of no file of yours" for site in leaked)
+    lines = [f"{n} taken at {where}" for where, n in counted.most_common(_LINES)]
+    more = len(counted) - len(lines)
+    if len(counted) == 1:
+        return ()
+    return (*lines, f"and {more} more lines") if more else tuple(lines)
+
+
+def _count(
+    limit: Limit, measured: int, site: Site | None, words: str, detail: tuple[str, ...] = ()
+) -> Iterator[Finding]:
+    if measured > limit.value:
+        yield _over(limit, measured, site=site, detail=detail, note=f"{words} {site}" if site else "")
+
+
+def _quantile(limit: Limit, samples: Sequence[float], site: Site | None, why: str) -> Iterator[Finding]:
+    if not samples:
+        yield _unjudged(limit, why)
+        return
+    measured, lower = percentile(samples, 0.95), quantile_bounds(samples, 0.95, CONFIDENCE)[0]
+    if measured <= limit.value:
+        return
+    if lower > limit.value:
+        at = f", longest at {site}" if site else ""
+        yield _over(limit, measured, site=site, note=f"n={len(samples)}, at least {format_seconds(lower)}{at}")
+    else:
+        words = f"is {format_seconds(measured)}, and {len(samples)} measurements do not prove more than {limit.text}"
+        yield _unjudged(limit, words)
+
+
+def check_plan_cache(budget: Budget, use: PlanCacheUse) -> list[Finding]:
+    """The finding of ``plan_cache.hit_rate``, if it has one."""
+    limit = budget.limits.get("plan_cache.hit_rate")
+    if limit is None or (use.executions and not use.unread and use.hit_rate >= limit.value):
+        return []
+    if use.unread:
+        return [_unjudged(limit, f"{use.unread} connections were lost before their counters could be read")]
+    if not use.executions:
+        return [_unprepared(limit)]
+    note = f"{use.reused:,} of {use.executions:,} executions reused a plan"
+    return [_over(limit, use.hit_rate, note=note)]
+
+
+def _unprepared(limit: Limit) -> Finding:
+    return Finding(
+        code=limit.key,
+        verdict=Verdict.OVER,
+        message="the test executed no prepared statement",
+        budget_at=limit.at,
+        fix="psycopg prepares a statement at its sixth execution on a connection (prepare_threshold = 5): execute it "
+        "more often, lower prepare_threshold, or prepare=True",
+    )
+
+
+def _over(
+    limit: Limit, measured: float, *, site: Site | None = None, detail: tuple[str, ...] = (), note: str = ""
+) -> Finding:
+    word = "required" if limit.least else "allowed"
+    unit = limit.unit
+    return Finding(
+        code=limit.key,
+        verdict=Verdict.OVER,
+        message=f"{limit.key} is {format_measure(measured, unit)}, {word} {format_measure(limit.value, unit)}",
+        metric=limit.key,
+        measured=measured,
+        allowed=limit.value,
+        unit=unit,
+        site=site,
+        budget_at=limit.at,
+        detail=detail,
+        note=note,
+    )
+
+
+def _unjudged(limit: Limit, why: str) -> Finding:
+    return Finding(
+        code=limit.key,
+        verdict=Verdict.UNJUDGED,
+        message=f"{limit.key}: {why}",
+        metric=limit.key,
+        allowed=limit.value,
+        unit=limit.unit,
+        budget_at=limit.at,
+    )

@@ -1,0 +1,92 @@
+"""Counters of prepared statements, read on the application's own connections."""
+
+from __future__ import annotations
+
+import asyncio
+
+import psycopg
+import pytest
+
+from pytest_perfbudget.capture.hub import Hub
+from pytest_perfbudget.capture.plan_cache import PlanCache
+
+QUERY = "SELECT note FROM orders WHERE customer = %s"
+
+
+def test_a_connection_that_is_closed_meanwhile(hub: Hub, dsn: str) -> None:
+    counted = PlanCache(hub)
+    with counted.watching(), psycopg.connect(dsn) as connection:
+        for n in range(20):
+            connection.execute(QUERY, (n,))
+    use = counted.finish()
+    assert (use.executions, use.reused, use.unread) == (15, 9, 0)
+    assert use.hit_rate == pytest.approx(0.6)
+
+
+def test_what_was_executed_before_does_not_count(hub: Hub, dsn: str) -> None:
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        for n in range(20):
+            connection.execute(QUERY, (n,))
+        hub.start()
+        counted = PlanCache(hub)
+        with counted.watching():
+            for n in range(4):
+                connection.execute(QUERY, (n,))
+        use = counted.finish()
+    assert (use.executions, use.reused) == (4, 4)
+
+
+def test_a_connection_that_is_read_twice_counts_once(hub: Hub, dsn: str) -> None:
+    counted = PlanCache(hub)
+    with psycopg.connect(dsn, autocommit=True) as connection, counted.watching():
+        connection.execute(QUERY, (1,), prepare=True)
+        counted.finish()
+        connection.execute(QUERY, (1,), prepare=True)
+        assert counted.finish().executions == 2
+
+
+def test_an_async_connection(hub: Hub, dsn: str) -> None:
+    counted = PlanCache(hub)
+
+    async def main() -> None:
+        async with await psycopg.AsyncConnection.connect(dsn) as connection:
+            for n in range(12):
+                await connection.execute(QUERY, (n,), prepare=True)
+
+    with counted.watching():
+        asyncio.run(main())
+    use = counted.finish()
+    assert (use.executions, use.reused) == (12, 6)
+
+
+def test_the_application_does_not_notice(hub: Hub, dsn: str) -> None:
+    """No statement more in the recording, the transaction where it was, its results as they were."""
+    counted, notices = PlanCache(hub), list[str]()
+    with psycopg.connect(dsn) as connection:
+        connection.add_notice_handler(lambda notice: notices.append(notice.message_primary or ""))
+        with counted.watching():
+            cursor = connection.execute(QUERY, (1,), prepare=True)
+            status = connection.info.transaction_status
+            counted.finish()
+            assert connection.info.transaction_status == status
+            assert len(cursor.fetchall()) == 20
+        (statement,) = hub.stop()
+    assert (statement.round_trips, len(statement.plans), notices) == (1, 1, [])
+
+
+def test_a_connection_that_cannot_be_asked_is_counted(hub: Hub, dsn: str) -> None:
+    counted = PlanCache(hub)
+    with psycopg.connect(dsn) as connection, counted.watching():
+        connection.execute(QUERY, (1,))
+        with pytest.raises(psycopg.errors.DivisionByZero):
+            connection.execute("SELECT 1/0")
+        assert counted.finish().unread == 1
+
+
+def test_a_connection_that_is_dropped_is_counted(hub: Hub, dsn: str) -> None:
+    counted = PlanCache(hub)
+    with counted.watching():
+        connection = psycopg.connect(dsn)
+        connection.execute(QUERY, (1,))
+        connection.pgconn.finish()
+        assert counted.finish().unread == 1
