@@ -1,14 +1,17 @@
-"""The fixtures: ``perf``, ``perf_pg``, ``perf_db``, ``perf_redis``. None is autouse."""
+"""The fixtures: ``perf``, ``perf_pg``, ``perf_db``, ``perf_pool``, ``perf_apool``, ``perf_redis``. None is autouse."""
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
     from pytest_perfbudget.cache.server import RedisDatabase
+    from pytest_perfbudget.pool.adaptive import AdaptivePool
+    from pytest_perfbudget.pool.adaptive_async import AsyncAdaptivePool
     from pytest_perfbudget.postgres.server import Server
     from pytest_perfbudget.session.perf import Perf
     from pytest_perfbudget.session.succession import Database
@@ -54,3 +57,35 @@ def perf_redis(request: pytest.FixtureRequest) -> RedisDatabase:
 
     with as_failure():
         return state_of(request.config).redis.fresh()
+
+
+@pytest.fixture
+def perf_pool(perf_db: Database) -> Iterator[AdaptivePool[Any]]:
+    """A pool of connections to the test's database, open: psycopg_pool's methods, see ``pytest_perfbudget.pool``."""
+    from pytest_perfbudget.plugin.lifecycle import as_failure
+
+    with as_failure():
+        from pytest_perfbudget.pool.of_a_test import leaks, pool_of_a_test
+
+    with pool_of_a_test(perf_db.dsn) as pool:
+        yield pool
+        warn(leaks("perf_pool", pool.taken()))
+
+
+@pytest.fixture
+def perf_apool(perf_db: Database) -> Iterator[AsyncAdaptivePool[Any]]:
+    """The same for asyncio. It opens itself in the event loop of its first use, and belongs to that loop."""
+    from pytest_perfbudget.plugin.lifecycle import as_failure
+
+    with as_failure():
+        from pytest_perfbudget.pool.of_a_test import async_pool_of_a_test, leaks
+
+    with async_pool_of_a_test(perf_db.dsn) as pool:
+        yield pool
+        warn(leaks("perf_apool", pool.taken()))
+
+
+def warn(text: str) -> None:
+    """What a test left behind, as a warning of that test; ``pool.leaked`` in its budget makes it a failure."""
+    if text:
+        warnings.warn(pytest.PytestWarning(f"perfbudget: {text}"), stacklevel=1)

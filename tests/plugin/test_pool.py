@@ -128,3 +128,80 @@ def test_a_plan_cache_that_nothing_was_prepared_for_fails(shop: Shop) -> None:
     done = shop.run()
     assert done.code == 1
     assert "the test executed no prepared statement" in done.text
+
+
+def test_the_fixture_gives_a_pool_on_the_database_of_the_test(shop: Shop) -> None:
+    test = """
+import pytest
+from app import *
+
+@pytest.mark.perf_budget(pool={"leaked": 0, "max_busy": 1}, queries={"max": 1})
+def test_pooled(perf_pool, perf_db):
+    with perf_pool.connection() as connection:
+        assert len(recent(connection, 42)) == 40
+        assert connection.info.dbname == perf_db.name
+"""
+    shop.write(**{"app.py": APP, "test_shop.py": test, "budgets/orders.toml": ""})
+    done = shop.run()
+    assert done.code == 0, done.text
+
+
+def test_a_leak_of_the_fixture_is_a_warning_with_its_line(shop: Shop) -> None:
+    shop.write(**{"app.py": APP, "test_shop.py": "from app import *\ndef test_it(perf_pool):\n    take(perf_pool)\n"})
+    done = shop.run(reported=False)
+    assert done.code == 0, done.text
+    at = next(n for n, text in enumerate(APP.splitlines(), 1) if "getconn" in text)
+    assert f"a connection of perf_pool was not returned, taken at app.py:{at}" in done.text
+
+
+ASYNC = """
+import asyncio, gc, os, psycopg, pytest
+
+async def busy(pool, n=3):
+    async with pool.connection() as one, pool.connection() as two:
+        await one.execute("SELECT 1")
+        return (await (await two.execute("SELECT count(*) FROM orders")).fetchone())[0]
+
+@pytest.mark.perf_budget(pool={"leaked": 0, "max_busy": 2})
+def test_run(perf_apool):
+    assert asyncio.run(busy(perf_apool)) == 20000
+
+@pytest.fixture
+def loop():
+    loop = asyncio.new_event_loop()
+    yield loop
+    loop.close()
+
+def test_a_loop_that_is_still_there(loop, perf_apool):
+    assert loop.run_until_complete(busy(perf_apool)) == 20000
+
+def test_opened_and_closed_by_the_test(perf_apool):
+    async def main():
+        async with perf_apool as pool:
+            return await busy(pool)
+    assert asyncio.run(main()) == 20000
+
+def test_never_used(perf_apool):
+    pass
+
+def test_in_two_loops(perf_apool):
+    asyncio.run(busy(perf_apool))
+    with pytest.raises(Exception, match="another event loop"):
+        asyncio.run(busy(perf_apool))
+
+def test_nothing_is_left(perf_db):
+    gc.collect()
+    with psycopg.connect(perf_db.dsn, autocommit=True) as one:
+        (others,) = one.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            " AND application_name <> 'perfbudget'"
+        ).fetchone()
+    assert others == 0
+"""
+
+
+def test_the_async_fixture_opens_in_the_loop_of_the_test_and_is_closed_behind_it(shop: Shop) -> None:
+    shop.write(**{"test_shop.py": ASYNC, "budgets/orders.toml": ""})
+    done = shop.run("-W", "error", reported=False)
+    assert done.code == 0, done.text
+    assert "6 passed" in done.text
