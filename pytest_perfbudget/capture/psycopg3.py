@@ -1,7 +1,9 @@
 """psycopg 3, watched at the public methods of its cursors: connections and pools made earlier are seen as well.
 
-Counted as round trips: an ``execute``, ``copy`` or ``stream`` 1; an ``executemany`` 1 (psycopg sends it as a pipeline);
-in the application's own pipeline the first statement 1 and the others 0; a server-side cursor 1 and 1 for each fetch.
+Counted as round trips: an ``execute``, ``copy`` or ``stream`` 1; an ``executemany`` 1 (psycopg sends it as a pipeline)
+or with ``returning`` 2; in the application's own pipeline the first statement after each wait for results 1 and the
+others 0, and the last one 1 more for a sync (each pipeline ends with one) that finds every result fetched; a
+server-side cursor 1 and 1 for each fetch.
 Rows are those the server sent; in a pipeline, where results come later, those its plan produced.
 """
 
@@ -69,6 +71,10 @@ def _watched() -> list[tuple[type[Any], str, Any]]:
         (psycopg.AsyncServerCursor, "execute", partial(asynchronous.execute, returned=server.declared)),
         *((psycopg.ServerCursor, name, server.fetch) for name in fetches),
         *((psycopg.AsyncServerCursor, name, server.fetch_async) for name in fetches),
+        (psycopg.Pipeline, "sync", synchronous.sync),
+        (psycopg.Pipeline, "__exit__", synchronous.sync),
+        (psycopg.AsyncPipeline, "sync", synchronous.sync),
+        (psycopg.AsyncPipeline, "__aexit__", synchronous.sync),
         (psycopg.ServerCursor, "__next__", server.step),
         (psycopg.AsyncServerCursor, "__anext__", server.step_async),
     ]

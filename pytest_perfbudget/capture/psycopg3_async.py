@@ -12,7 +12,7 @@ from functools import wraps
 from typing import Any
 
 from pytest_perfbudget.capture.hub import CURRENT
-from pytest_perfbudget.capture.psycopg3_calls import Counted, begin, copied_out, failed, sent
+from pytest_perfbudget.capture.psycopg3_calls import Counted, begin, copied_out, failed, sent, sent_many
 from pytest_perfbudget.capture.psycopg3_sync import Method, Returned, Watched, reset
 from pytest_perfbudget.capture.record import Call
 
@@ -53,8 +53,7 @@ def executemany(original: Method, hub: Watched) -> Method:
             raise
         finally:
             CURRENT.reset(token)
-        call.calls = sets.n
-        sent(call, self, query, None)
+        sent_many(call, self, query, sets, options.get("returning"))
         return None
 
     return executemany

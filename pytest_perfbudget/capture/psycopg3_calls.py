@@ -10,6 +10,7 @@ from weakref import ref
 from pytest_perfbudget.capture.hub import Hub
 from pytest_perfbudget.capture.record import Call
 from pytest_perfbudget.capture.tap import Tap
+from pytest_perfbudget.pool.pipeline import outstanding
 
 _INTRANS = 2
 """PQTRANS_INTRANS: idle, within a transaction block."""
@@ -54,6 +55,14 @@ def sent(call: Call, cursor: Any, query: Any, params: Any) -> None:
         _returned(call, cursor)
 
 
+def sent_many(call: Call, cursor: Any, query: Any, sets: Counted, returning: object) -> None:
+    """An executemany returned. It is a pipeline of its own: the results it returns are one turn, its end another."""
+    call.calls = sets.n
+    if returning and sets.n and not call.owed:
+        call.round_trips += 1
+    sent(call, cursor, query, None)
+
+
 def _returned(call: Call, cursor: Any) -> None:
     pgconn = cursor.connection.pgconn
     pgconn.notice_handler.returned(call, pgconn.transaction_status == _INTRANS)
@@ -84,15 +93,27 @@ class Counted:
 
 
 def _join_pipeline(call: Call, tap: Tap, connection: Any) -> None:
-    """In the application's pipeline the first call pays the round trip; plans come when its results do.
+    """In the application's pipeline the first call after each wait for results pays the round trip; plans come when its
+    results do.
 
     ``_pipeline`` is private to psycopg: without it each call counts as a pipeline of its own.
     """
     pipeline = getattr(connection, "_pipeline", None)
     joined = pipeline is not None and tap.pipeline is not None and tap.pipeline() is pipeline
-    call.round_trips = 0 if joined else 1
+    call.round_trips = 0 if joined and outstanding(pipeline) else 1
     tap.pipeline = ref(pipeline) if pipeline is not None else None
+    tap.last_piped = call
     call.owed = 1
+
+
+def synced(pipeline: Any) -> None:
+    """A pipeline is about to be synced, by the application or at its end: a round trip of its own where every result
+    has been fetched. The last call pays it; a pipeline without any has none to pay."""
+    tap = pipeline.pgconn.notice_handler
+    if type(tap) is not Tap or tap.last_piped is None or tap.pipeline is None or tap.pipeline() is not pipeline:
+        return
+    if not outstanding(pipeline):
+        tap.last_piped.round_trips += 1
 
 
 def _server_side(call: Call, cursor: Any, query: Any, params: Any) -> None:

@@ -12,7 +12,7 @@ from functools import wraps
 from typing import Any
 
 from pytest_perfbudget.capture.hub import CURRENT, Hub
-from pytest_perfbudget.capture.psycopg3_calls import Counted, begin, copied_out, failed, sent
+from pytest_perfbudget.capture.psycopg3_calls import Counted, begin, copied_out, failed, sent, sent_many, synced
 from pytest_perfbudget.capture.record import Call
 
 Method = Callable[..., Any]
@@ -40,6 +40,19 @@ def execute(original: Method, hub: Watched, returned: Returned = sent) -> Method
     return execute
 
 
+def sync(original: Method, hub: Watched) -> Method:
+    """``sync`` and the end of a pipeline; of an async one too: what it awaits is the original's."""
+
+    @wraps(original)
+    def sync(self: Any, *args: Any) -> Any:
+        __tracebackhide__ = True
+        if hub() is not None:
+            synced(self)
+        return original(self, *args)
+
+    return sync
+
+
 def executemany(original: Method, hub: Watched) -> Method:
     @wraps(original)
     def executemany(self: Any, query: Any, params_seq: Any, **options: Any) -> Any:
@@ -56,8 +69,7 @@ def executemany(original: Method, hub: Watched) -> Method:
             raise
         finally:
             CURRENT.reset(token)
-        call.calls = sets.n
-        sent(call, self, query, None)
+        sent_many(call, self, query, sets, options.get("returning"))
         return None
 
     return executemany

@@ -38,6 +38,7 @@ class Tap:
         "application",
         "cursors",
         "database",
+        "last_piped",
         "pipeline",
         "stepping",
     )
@@ -48,6 +49,7 @@ class Tap:
         self.database = database
         self.application = application
         self.pipeline: ReferenceType[Any] | None = None
+        self.last_piped: Call | None = None
         self.cursors: dict[str, Call] = {}
         self.stepping: Call | None = None
         self._recording: Recording | None = None
@@ -71,6 +73,7 @@ class Tap:
         if self._recording is not recording:
             self._recording = recording
             self._waiting, self._held, self.cursors, self._portal = [], [], {}, None
+            self.pipeline = self.last_piped = None
             recording.sources.append(ref(self))
 
     def wait(self, call: Call) -> None:

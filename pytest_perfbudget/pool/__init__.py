@@ -13,8 +13,9 @@ if TYPE_CHECKING:
     from pytest_perfbudget.pool.adaptive_async import AsyncAdaptivePool
     from pytest_perfbudget.pool.controller import Policy
     from pytest_perfbudget.pool.ledger import Account, Ledger, Taken
+    from pytest_perfbudget.pool.pipeline import pipelined
 
-__all__ = ["Account", "AdaptivePool", "AsyncAdaptivePool", "Ledger", "Policy", "Taken"]
+__all__ = ["Account", "AdaptivePool", "AsyncAdaptivePool", "Ledger", "Policy", "Taken", "pipelined"]
 
 _ROOMS = {
     "Account": "ledger",
@@ -23,6 +24,7 @@ _ROOMS = {
     "Ledger": "ledger",
     "Policy": "controller",
     "Taken": "ledger",
+    "pipelined": "pipeline",
 }
 
 

@@ -1,0 +1,48 @@
+"""The truth about turns on the network: a relay between client and server that counts them."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from contextlib import suppress
+from pathlib import Path
+
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+
+class Relay:
+    """A unix socket in ``folder`` before the server of ``dsn``. A turn: the client sends after the server has."""
+
+    def __init__(self, dsn: str, folder: Path) -> None:
+        params = conninfo_to_dict(dsn)
+        self._server = f"{params['host']}/.s.PGSQL.{params.get('port', 5432)}"
+        self._listener = socket.socket(socket.AF_UNIX)
+        self._listener.bind(str(folder / ".s.PGSQL.5432"))
+        self._listener.listen()
+        self.dsn = make_conninfo(dsn, host=str(folder), port=5432)
+        self.turns = 0
+        self._last = "server"
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                client, _ = self._listener.accept()
+            except OSError:
+                return
+            server = socket.socket(socket.AF_UNIX)
+            server.connect(self._server)
+            for source, target, name in ((client, server, "client"), (server, client, "server")):
+                threading.Thread(target=self._relay, args=(source, target, name), daemon=True).start()
+
+    def _relay(self, source: socket.socket, target: socket.socket, name: str) -> None:
+        with suppress(OSError):
+            while data := source.recv(1 << 16):
+                if name == "client" and self._last == "server":
+                    self.turns += 1
+                self._last = name
+                target.sendall(data)
+        target.close()
+
+    def close(self) -> None:
+        self._listener.close()
