@@ -11,6 +11,7 @@ from pytest_perfbudget.capture.hub import Hub
 from pytest_perfbudget.capture.record import Call
 from pytest_perfbudget.capture.tap import Tap
 from pytest_perfbudget.pool.pipeline import outstanding
+from pytest_perfbudget.pool.prepared import explain
 
 _INTRANS = 2
 """PQTRANS_INTRANS: idle, within a transaction block."""
@@ -70,6 +71,7 @@ def _returned(call: Call, cursor: Any) -> None:
 
 def failed(call: Call, cursor: Any, error: BaseException, query: Any, params: Any) -> None:
     """The driver's method raised. What never left (a wrong placeholder, a closed cursor) was no statement."""
+    explain(error)
     call.duration = perf_counter() - call.started
     call.owed = 0
     state = getattr(error, "sqlstate", None)

@@ -1,4 +1,5 @@
-"""The fixtures: ``perf``, ``perf_pg``, ``perf_db``, ``perf_pool``, ``perf_apool``, ``perf_redis``. None is autouse."""
+"""The fixtures: ``perf``, ``perf_pg``, ``perf_db``, ``perf_pool``, ``perf_apool``, ``perf_pgbouncer``, ``perf_redis``.
+None is autouse."""
 
 from __future__ import annotations
 
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from pytest_perfbudget.cache.server import RedisDatabase
     from pytest_perfbudget.pool.adaptive import AdaptivePool
     from pytest_perfbudget.pool.adaptive_async import AsyncAdaptivePool
+    from pytest_perfbudget.postgres.pgbouncer import PgBouncer
     from pytest_perfbudget.postgres.server import Server
     from pytest_perfbudget.session.perf import Perf
     from pytest_perfbudget.session.succession import Database
@@ -83,6 +85,18 @@ def perf_apool(perf_db: Database) -> Iterator[AsyncAdaptivePool[Any]]:
     with async_pool_of_a_test(perf_db.dsn) as pool:
         yield pool
         warn(leaks("perf_apool", pool.taken()))
+
+
+@pytest.fixture
+def perf_pgbouncer(perf_db: Database) -> Iterator[PgBouncer]:
+    """A PgBouncer before the test's database, in transaction mode: ``.dsn``, ``.version``, ``.show("POOLS")``."""
+    from pytest_perfbudget.plugin.lifecycle import as_failure
+    from pytest_perfbudget.postgres.pgbouncer import MISSING, PgBouncer, program
+
+    if program() is None:
+        pytest.skip(MISSING)
+    with as_failure(), PgBouncer(perf_db.dsn) as bouncer:
+        yield bouncer
 
 
 def warn(text: str) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from conftest import Shop
 
+from pytest_perfbudget.postgres.pgbouncer import MISSING, program
+
 APP = """
 import os
 from contextlib import ExitStack
@@ -205,3 +207,30 @@ def test_the_async_fixture_opens_in_the_loop_of_the_test_and_is_closed_behind_it
     done = shop.run("-W", "error", reported=False)
     assert done.code == 0, done.text
     assert "6 passed" in done.text
+
+
+@pytest.mark.skipif(program() is None, reason=MISSING)
+def test_prepared_statements_behind_pgbouncer_are_explained(shop: Shop) -> None:
+    test = """
+from app import *
+import pytest
+
+def fill(dsn, threshold):
+    connections = [psycopg.connect(dsn, autocommit=True, prepare_threshold=threshold) for _ in range(8)]
+    for n in range(100):
+        for one in connections:
+            recent(one, n)
+
+@pytest.mark.perf_budget(queries={"distinct": 1})
+def test_prepared(perf_pgbouncer):
+    fill(perf_pgbouncer.dsn, 0)
+
+@pytest.mark.perf_budget(queries={"distinct": 1})
+def test_not_prepared(perf_pgbouncer):
+    fill(perf_pgbouncer.dsn, None)
+"""
+    shop.write(**{"app.py": APP, "test_shop.py": test, "budgets/orders.toml": ""})
+    done = shop.run()
+    assert "test_not_prepared" not in "".join(line for line in done.text.splitlines() if line.startswith("FAILED"))
+    assert "1 passed" in done.text
+    assert "ways out: prepare_threshold=None for psycopg.connect" in done.text
