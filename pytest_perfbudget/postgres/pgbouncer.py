@@ -61,9 +61,8 @@ class PgBouncer:
         found, user = program(), server_user()
         if found is None:
             raise ServerError(MISSING)
-        self.version = subprocess.run([found, "--version"], capture_output=True, text=True, check=True).stdout.split()[
-            1
-        ]
+        said = subprocess.run([found, "--version"], capture_output=True, text=True, check=True).stdout
+        self.version = said.split()[1]
         self._folder = Path(tempfile.mkdtemp(prefix="perfbudget-pgb-"))
         try:
             self._start(found, user)
@@ -96,10 +95,9 @@ class PgBouncer:
     def _configuration(self) -> str:
         target = {key: self._params[key] for key in ("host", "port", "user", "password") if self._params.get(key)}
         database = " ".join(f"{key}='{value.replace(chr(39), chr(39) * 2)}'" for key, value in target.items())
-        lines = [f"{key} = {value}" for key, value in self._settings.items()]
-        return "\n".join(
-            ["[databases]", f"* = {database}", "[pgbouncer]", f"unix_socket_dir = {self._folder}", *lines, ""]
-        )
+        settings = {"unix_socket_dir": str(self._folder), **self._settings}
+        lines = [f"{key} = {value}" for key, value in settings.items()]
+        return "\n".join(["[databases]", f"* = {database}", "[pgbouncer]", *lines, ""])
 
     def _answers(self) -> None:
         import psycopg
@@ -127,7 +125,7 @@ class PgBouncer:
             ) as console,
             psycopg.ClientCursor(console, row_factory=dict_row) as cursor,
         ):
-            return cursor.execute(f"SHOW {what}").fetchall()  # type: ignore[arg-type]
+            return cursor.execute(f"SHOW {what}").fetchall()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
