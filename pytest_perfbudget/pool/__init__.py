@@ -14,8 +14,19 @@ if TYPE_CHECKING:
     from pytest_perfbudget.pool.controller import Policy
     from pytest_perfbudget.pool.ledger import Account, Ledger, Taken
     from pytest_perfbudget.pool.pipeline import pipelined
+    from pytest_perfbudget.pool.routing import routed, routed_async
 
-__all__ = ["Account", "AdaptivePool", "AsyncAdaptivePool", "Ledger", "Policy", "Taken", "pipelined"]
+__all__ = [
+    "Account",
+    "AdaptivePool",
+    "AsyncAdaptivePool",
+    "Ledger",
+    "Policy",
+    "Taken",
+    "pipelined",
+    "routed",
+    "routed_async",
+]
 
 _ROOMS = {
     "Account": "ledger",
@@ -25,6 +36,8 @@ _ROOMS = {
     "Policy": "controller",
     "Taken": "ledger",
     "pipelined": "pipeline",
+    "routed": "routing",
+    "routed_async": "routing",
 }
 
 
