@@ -234,3 +234,12 @@ def test_not_prepared(perf_pgbouncer):
     assert "test_not_prepared" not in "".join(line for line in done.text.splitlines() if line.startswith("FAILED"))
     assert "1 passed" in done.text
     assert "ways out: prepare_threshold=None for psycopg.connect" in done.text
+
+
+def test_without_psycopg_pool_the_fixture_says_what_to_install(shop: Shop) -> None:
+    test = "import sys\nsys.modules['psycopg_pool'] = None\ndef test_it(perf_pool):\n    pass\n"
+    shop.write(**{"test_shop.py": test})
+    done = shop.run(reported=False)
+    assert done.code == 1
+    assert "perfbudget  psycopg_pool is not installed" in done.text
+    assert "pip install 'pytest-perfbudget[pool]'" in done.text
