@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from threading import Event, Thread
 from typing import Any, TypeVar
 from weakref import ref
@@ -12,6 +13,8 @@ from psycopg_pool import ConnectionPool
 from pytest_perfbudget.pool.controller import Policy
 from pytest_perfbudget.pool.governor import Governor, starved
 from pytest_perfbudget.pool.ledger import Account, Taken
+
+logger = logging.getLogger("pytest_perfbudget.pool")
 
 CT = TypeVar("CT", bound=Connection[Any])
 
@@ -135,6 +138,11 @@ def _tend(pool: ref[AdaptivePool[Any]], wake: Event, interval: float) -> None:
         tended = pool()
         if tended is None or tended.closed:
             return
-        if tended._window():
+        try:
+            again = tended._window()
+        except Exception:
+            logger.warning("pool %r keeps its size for now", tended.name, exc_info=True)
+            again = True
+        if again:
             wake.set()
         del tended

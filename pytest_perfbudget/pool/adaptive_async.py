@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from contextlib import suppress
 from typing import Any, TypeVar
 from weakref import ref
@@ -14,6 +15,8 @@ from pytest_perfbudget.errors import PoolError
 from pytest_perfbudget.pool.controller import Policy
 from pytest_perfbudget.pool.governor import Governor, starved
 from pytest_perfbudget.pool.ledger import Account, Taken
+
+logger = logging.getLogger("pytest_perfbudget.pool")
 
 ACT = TypeVar("ACT", bound=AsyncConnection[Any])
 
@@ -152,6 +155,11 @@ async def _tend(pool: ref[AsyncAdaptivePool[Any]], wake: asyncio.Event, interval
         tended = pool()
         if tended is None or tended.closed:
             return
-        if await tended._window():
+        try:
+            again = await tended._window()
+        except Exception:
+            logger.warning("pool %r keeps its size for now", tended.name, exc_info=True)
+            again = True
+        if again:
             wake.set()
         del tended

@@ -77,6 +77,7 @@ class Controller:
 
         ``size`` is the number of connections the pool has now, ``waiting`` the requests that wait now.
         """
+        self.target = min(self.maximum, max(self.target, self.minimum, 1))  # the bounds can have moved
         pressed = self._pressed(account, waiting)
         self._calm = 0 if pressed else self._calm + 1
         if self._calm >= CALM:

@@ -229,3 +229,19 @@ def test_without_psycopg_pool_the_error_says_what_to_install() -> None:
 def test_an_ordinary_connection_is_not_the_pool_s(dsn: str) -> None:
     with AdaptivePool(dsn, policy=QUICK) as pool, psycopg.connect(dsn) as connection, pytest.raises(ValueError):
         pool.putconn(connection)
+
+
+def test_a_window_that_fails_is_logged_and_the_next_is_tried(
+    dsn: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with AdaptivePool(dsn, policy=QUICK, name="shop") as pool:
+        windows = []
+
+        def window() -> bool:
+            windows.append(1)
+            raise RuntimeError("broken")
+
+        monkeypatch.setattr(pool, "_window", window)
+        with pool.connection():
+            until(lambda: len(windows) > 1)
+    assert "pool 'shop' keeps its size for now" in caplog.text

@@ -110,3 +110,14 @@ def test_connections_that_cannot_be_made_are_waited_for() -> None:
 def test_a_policy_that_cannot_work_is_refused(wrong: dict[str, float], words: str) -> None:
     with pytest.raises(ValueError, match=words):
         Policy(**wrong)
+
+
+def test_bounds_that_move_are_kept() -> None:
+    controller = Controller(1, 64, POLICY, lambda: 0.0)
+    for _ in range(9):
+        controller.step(account(IO, controller.target), size=controller.target)
+    assert controller.target > 4
+    controller.maximum = 4
+    assert controller.step(account(IO, 4), size=4) == 4
+    controller.minimum = controller.maximum = 6
+    assert controller.step(account(QUIET, 4), size=4) == 6
