@@ -26,13 +26,13 @@ GAIN, PLAIN_GAIN = 0.1, 0.5
 by half of s in the first."""
 
 WEIGHED = 3
-"""Windows over which the rate after a raise is taken, where one does not tell."""
+"""Windows over which figures are taken where one does not tell: the rate after a raise, the load at a limit."""
 
-ANOTHER_LOAD = 1.5
+ANOTHER_LOAD = 2.0
 """The time a connection is held changed by this factor: other statements, other limits."""
 
 CALM = 10
-"""Windows without pressure after which a limit that was found is forgotten."""
+"""Windows with requests and without pressure after which a limit that was found is forgotten."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,8 @@ class Controller:
         """
         self.target = min(self.maximum, max(self.target, self.minimum, 1))  # the bounds can have moved
         pressed = self._pressed(account, waiting)
-        self._calm = 0 if pressed else self._calm + 1
+        if account.requests:
+            self._calm = 0 if pressed else self._calm + 1
         if self._calm >= CALM:
             self._limit_at = None
         if not pressed:
@@ -107,10 +108,13 @@ class Controller:
                 return
             self._limit_at = self._tally.held
         self._before = None
-        if self._limit_at is not None and _alike(self._tally.held, self._limit_at):
-            self._tally = Tally()
-            return
-        self._limit_at = None
+        if self._limit_at is not None:
+            if self._tally.windows < WEIGHED:
+                return
+            if _alike(self._tally.held, self._limit_at):
+                self._tally = Tally()
+                return
+            self._limit_at = None
         if self.target < self.maximum:
             self._before, self._settling = (self.target, self._tally.rate), True
             self.target = min(self.maximum, 2 * self.target)
@@ -132,8 +136,8 @@ class Controller:
         while self._peaks[0][0] < since:
             self._peaks.popleft()
         need = min(self.maximum, max(self.minimum, 1, math.ceil(self._peaks[0][1] * self.policy.headroom)))
-        if need <= max(LOW * self.target, self.minimum, 1):
-            self.target = min(self.target, need)
+        if need < self.target and need <= max(LOW * self.target, self.minimum, 1):
+            self.target, self._limit_at = need, None
 
 
 @dataclass(frozen=True, slots=True)
