@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import sys
-import sysconfig
+from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from pytest_perfbudget.model import Site
-
 _PACKAGE = str(Path(__file__).parent) + "/"
-_STANDARD = tuple(sysconfig.get_path(name).replace("\\", "/") + "/" for name in ("stdlib", "platstdlib"))
 _INSTALLED = ("/site-packages/", "/dist-packages/")
 _DRIVERS = ("psycopg", "psycopg_pool")
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Where the user's code sent a statement: the first frame outside libraries."""
+
+    file: str
+    line: int
+    function: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
 
 
 def call_site(skip: int = 0, root: str = "") -> Site | None:
@@ -61,12 +70,20 @@ def _within(frame: FrameType, waiting: FrameType) -> bool:
 def _place(filename: str, root: str) -> str | None:
     """How a file of the user is shown; None for a library's."""
     name = filename.replace("\\", "/")
-    library = any(part in name for part in _INSTALLED) or name.startswith(_STANDARD)
+    library = any(part in name for part in _INSTALLED) or name.startswith(_standard())
     if name.startswith("<") or library or _is_driver(filename):
         return None
     base = Path(root) if root else Path.cwd()
     path = Path(filename)
     return path.relative_to(base).as_posix() if path.is_relative_to(base) else filename
+
+
+@cache
+def _standard() -> tuple[str, ...]:
+    """The folders of the standard library. ``sysconfig`` takes milliseconds to import: not before it is needed."""
+    import sysconfig
+
+    return tuple(sysconfig.get_path(name).replace("\\", "/") + "/" for name in ("stdlib", "platstdlib"))
 
 
 @cache

@@ -6,7 +6,6 @@ from pytest_perfbudget.model.evidence import (
     Environment,
     Latency,
     QueryEvidence,
-    Site,
     Statement,
     TestEvidence,
     Work,
@@ -14,6 +13,7 @@ from pytest_perfbudget.model.evidence import (
 from pytest_perfbudget.model.plan_evidence import PlanEvidence
 from pytest_perfbudget.model.probes import GenericEvidence, Probes, RuleNote
 from pytest_perfbudget.model.results import Finding, Pair, Problem, RunResult, TestResult, Verdict, worst
+from pytest_perfbudget.sites import Site
 
 __all__ = [
     "WORK_METRICS",

@@ -7,18 +7,7 @@ from typing import Any
 
 from pytest_perfbudget.model.plan_evidence import PlanEvidence
 from pytest_perfbudget.model.probes import GenericEvidence, Probes, RuleNote
-
-
-@dataclass(frozen=True, slots=True)
-class Site:
-    """Where the user's code sent a statement: the first frame outside libraries."""
-
-    file: str
-    line: int
-    function: str = ""
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line}"
+from pytest_perfbudget.sites import Site
 
 
 @dataclass(slots=True)

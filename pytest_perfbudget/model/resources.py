@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pytest_perfbudget.model.evidence import Site
+from pytest_perfbudget.sites import Site
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,8 @@ from enum import StrEnum
 from typing import Any
 
 from pytest_perfbudget.errors import At
-from pytest_perfbudget.model.evidence import Environment, Site, TestEvidence
+from pytest_perfbudget.model.evidence import Environment, TestEvidence
+from pytest_perfbudget.sites import Site
 
 
 class Verdict(StrEnum):

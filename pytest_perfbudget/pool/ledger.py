@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from time import perf_counter
 
-from pytest_perfbudget.model import Site
 from pytest_perfbudget.pool.samples import Samples, percentile
+from pytest_perfbudget.sites import Site
 
 
 @dataclass(frozen=True, slots=True)

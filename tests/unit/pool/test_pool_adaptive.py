@@ -210,14 +210,16 @@ def test_an_async_pool_is_not_opened_outside_a_loop(dsn: str) -> None:
         AsyncAdaptivePool(dsn, open=True)
 
 
-def test_production_imports_neither_pytest_nor_the_plugin() -> None:
+def test_production_imports_nothing_of_the_plugin() -> None:
     code = (
-        "import sys; from pytest_perfbudget.pool import AdaptivePool, AsyncAdaptivePool; "
-        "print([m for m in sys.modules if m.split('.')[0] in ('pytest', '_pytest', 'pluggy', 'msgspec', 'tabulate') "
-        "or m.startswith(('pytest_perfbudget.plugin', 'pytest_perfbudget.session', 'pytest_perfbudget.capture'))])"
+        "import sys; from pytest_perfbudget.pool import AdaptivePool, AsyncAdaptivePool, pipelined, routed; "
+        "print(*(name for name in sys.modules if name.split('.')[0] in "
+        "('pytest', '_pytest', 'pluggy', 'msgspec', 'tabulate', 'pgparse', 'pytest_perfbudget')))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+    rooms = {name.split(".")[1] for name in done.stdout.split() if "." in name}
+    assert {name.split(".")[0] for name in done.stdout.split()} == {"pytest_perfbudget"}
+    assert rooms == {"pool", "sites", "errors"}
 
 
 def test_without_psycopg_pool_the_error_says_what_to_install() -> None:

@@ -10,6 +10,10 @@ from pathlib import Path
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 
+FLUSH = b"H\x00\x00\x00\x04"
+"""It has no answer, and libpq sends one after a Sync, whether or not the answer to that has come already."""
+
+
 class Relay:
     """A unix socket in ``folder`` before the server of ``dsn``. A turn: the client sends after the server has."""
 
@@ -38,9 +42,9 @@ class Relay:
     def _relay(self, source: socket.socket, target: socket.socket, name: str) -> None:
         with suppress(OSError):
             while data := source.recv(1 << 16):
-                if name == "client" and self._last == "server":
-                    self.turns += 1
-                self._last = name
+                if data != FLUSH:
+                    self.turns += name == "client" and self._last == "server"
+                    self._last = name
                 target.sendall(data)
         target.close()
 
