@@ -9,7 +9,6 @@ from pathlib import Path
 
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-
 FLUSH = b"H\x00\x00\x00\x04"
 """It has no answer, and libpq sends one after a Sync, whether or not the answer to that has come already."""
 
