@@ -13,7 +13,7 @@ from typing import Any
 
 from pytest_perfbudget.errors import ServerError
 from pytest_perfbudget.postgres import conninfo
-from pytest_perfbudget.postgres.unprivileged import ServerUser, server_user
+from pytest_perfbudget.processes.unprivileged import ServerUser, server_user
 
 _PORT = 6432
 _START = 10.0

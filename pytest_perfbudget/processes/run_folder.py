@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import re
 import shutil
 import stat
 import sys
@@ -21,6 +22,7 @@ from pytest_perfbudget.processes.unprivileged import ServerUser
 _PREFIX = "perfbudget-"
 _SOCKET_PATH = 103 if sys.platform == "darwin" else 107  # bytes in sockaddr_un.sun_path, without its end
 _ABANDONED = 60.0  # seconds
+_OURS = re.compile(re.escape(_PREFIX) + r"\w{12}(?:-[a-z]+)?", re.ASCII)  # by ``plan``; a run's id is longer than 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +101,12 @@ def sweep(beside: RunFolder, user: ServerUser) -> None:
     for path in beside.path.parent.glob(f"{_PREFIX}*"):
         with contextlib.suppress(OSError):
             folder, found = RunFolder(path), path.lstat()
-            if path == beside.path or not stat.S_ISDIR(found.st_mode) or found.st_uid != user.uid:
+            if (
+                path == beside.path
+                or not _OURS.fullmatch(path.name)
+                or not stat.S_ISDIR(found.st_mode)
+                or found.st_uid != user.uid
+            ):
                 continue
             if not folder.alive.exists() and time.time() - found.st_mtime < _ABANDONED:
                 continue  # a run that is just beginning

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from psycopg.conninfo import conninfo_to_dict
 
-from pytest_perfbudget.postgres.binaries import find_wheel, programs
+from pytest_perfbudget.postgres.binaries import find_wheel
 from pytest_perfbudget.postgres.server import Server
-from pytest_perfbudget.postgres.unprivileged import server_user
+from pytest_perfbudget.processes.unprivileged import server_user
 
 PORT = 5433
 
@@ -27,7 +27,7 @@ def standby(server: Server) -> Iterator[Path]:
     primary = conninfo_to_dict(server.dsn("postgres"))
     folder = Path(tempfile.mkdtemp(prefix="pb-standby-"))
     user.own(folder)
-    bins = programs(wheel, Path(data).parents[1], user)
+    bins = wheel.bin_folder(Path(data).parents[1], user)
 
     def run(*command: str | Path) -> None:
         subprocess.run(command, check=True, capture_output=True, cwd="/", **user.popen())
