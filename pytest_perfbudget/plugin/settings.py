@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pytest_perfbudget.errors import At, SettingsError
 from pytest_perfbudget.plugin import ci
 from pytest_perfbudget.plugin.options import OPTIONS
 from pytest_perfbudget.session.options import CATEGORIES, Options
+
+if TYPE_CHECKING:
+    from pytest_perfbudget.postgres.seeders import Entry
 
 DEFAULTS: Mapping[str, Any] = {
     "budgets": "budgets",
@@ -55,7 +58,7 @@ def read(options: Mapping[str, Any], environ: Mapping[str, str], file: Path, roo
         run_id=environ.get("PYTEST_XDIST_TESTRUNUID") or uuid.uuid4().hex,
         worker=environ.get("PYTEST_XDIST_WORKER", "main"),
         budgets=root / _text(found["budgets"]),
-        seed=tuple(_texts(found["seed"])),
+        seed=tuple(_steps(found["seed"])),
         server=_text(found["server"]),
         postgres=_major(found["postgres"]),
         profile=_choice(found["profile"], _PROFILES),
@@ -127,6 +130,14 @@ def _texts(found: Found) -> list[str]:
     if not isinstance(value, list) or not all(isinstance(part, str) and part for part in value):
         raise found.refuse("is not a list of texts", 'give a list, such as ["seed/schema.sql"]')
     return value
+
+
+def _steps(found: Found) -> Sequence[Entry]:
+    """A list of texts and tables, or one of them alone; what a table means the seeders say."""
+    value = [found.value] if isinstance(found.value, dict) else found.value
+    if isinstance(value, list) and all(step and isinstance(step, str | dict) for step in value):
+        return value
+    return _texts(found)
 
 
 def _major(found: Found) -> int:

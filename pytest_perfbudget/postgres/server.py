@@ -13,15 +13,18 @@ from pytest_perfbudget.postgres.profile import DETERMINISTIC, Profile
 if TYPE_CHECKING:
     import psycopg
 
-Progress = Callable[[str], AbstractContextManager[None]]
-"""Called with what is being done, for anything that can take more than 2 s."""
+Advance = Callable[[float], None]
+"""Called with the share that is done, 0 to 1."""
+
+Progress = Callable[[str], AbstractContextManager[Advance]]
+"""Called with what is being done, for anything that can take more than 2 s; ``advance`` may be called or not."""
 
 LOCALE = "C.UTF-8"
 
 
-def silent(_: str) -> AbstractContextManager[None]:
+def silent(_: str) -> AbstractContextManager[Advance]:
     """The progress nobody looks at."""
-    return contextlib.nullcontext()
+    return contextlib.nullcontext(lambda share: None)
 
 
 @dataclass(frozen=True, slots=True)

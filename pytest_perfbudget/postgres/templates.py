@@ -12,6 +12,7 @@ from pytest_perfbudget.postgres.locales import locale_clause
 from pytest_perfbudget.postgres.markers import BUILDING, PREFIX, TEMPLATE, Marker, drop, key, ours, quoted
 from pytest_perfbudget.postgres.prepare import prepare
 from pytest_perfbudget.postgres.profile import Level
+from pytest_perfbudget.postgres.seeders import Target
 from pytest_perfbudget.postgres.sequences import sequence_state
 from pytest_perfbudget.postgres.server import Progress, Server, silent
 
@@ -83,7 +84,7 @@ def ensure(server: Server, seed: Seed, progress: Progress = silent) -> Template:
     if not built:
         _touch(admin, _name(hashes[-1]), marker)
     settings = admin.execute(_SETTINGS, [_name(hashes[-1])]).fetchall()
-    return Template(_name(hashes[-1]), hashes[-1], marker.notes, marker.state, tuple(settings), built)
+    return Template(_name(hashes[-1]), hashes[-1], (*seed.notes, *marker.notes), marker.state, tuple(settings), built)
 
 
 def _name(digest: str) -> str:
@@ -128,8 +129,9 @@ def _fill(server: Server, seed: Seed, done: int, building: str, progress: Progre
     notes: tuple[str, ...] = ()
     steps = seed.steps[done:]
     for number, step in enumerate(steps, done + 1):
-        with progress(f"seeding {number} of {len(seed.steps)}: {step.name}"), server.connect(building) as connection:
-            step.run(connection, server.dsn(building))
+        what = f"seeding {number} of {len(seed.steps)}: {step.name}"
+        with progress(what) as advance, server.connect(building) as connection:
+            step.run(Target(connection, server.dsn(building), advance))
         with progress(f"analysing after {step.name}"), server.connect(building) as connection:
             notes = prepare(connection)
     if not seed.steps:

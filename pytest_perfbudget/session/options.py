@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pytest_perfbudget.postgres.seeders import Entry
 
 CATEGORIES = ("new", "better", "equivalent", "worse", "alternative", "unused")
 """What an update can record. The first three are recorded by ``--perf-update`` alone."""
@@ -21,7 +25,7 @@ class Options:
     run_id: str
     worker: str = "main"
     budgets: Path = Path("budgets")
-    seed: tuple[str, ...] = ()
+    seed: tuple[Entry, ...] = ()
     server: str = "auto"
     postgres: int = 18
     profile: str = "deterministic"

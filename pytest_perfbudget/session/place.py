@@ -20,6 +20,7 @@ from pytest_perfbudget.postgres.clones import Clone
 from pytest_perfbudget.postgres.dsn import is_dsn
 from pytest_perfbudget.postgres.markers import database_name
 from pytest_perfbudget.postgres.seed import Seed
+from pytest_perfbudget.postgres.seeders import BUILTIN
 from pytest_perfbudget.postgres.server import Progress, Request, Server
 from pytest_perfbudget.postgres.spares import Spares
 from pytest_perfbudget.postgres.templates import Template, ensure, forget
@@ -111,9 +112,10 @@ class Place:
         """The steps that make the database.
 
         Raises:
-            SeedError: a step is neither a file nor a callable.
+            SeedError: no seeder takes a step, or it cannot be used.
         """
-        return Seed.of(self._options.seed, self._options.root)
+        options = self._options
+        return Seed.of(options.seed, options.root, self._parts.seeders or BUILTIN, options.env)
 
     def open(self) -> None:
         """Have the server running and this process's database there."""

@@ -36,11 +36,20 @@ def test_a_list_in_a_variable_is_split_at_the_path_separator(tmp_path: Path) -> 
     assert found.seed == ("a.sql", "b.sql")
 
 
+def test_a_seed_is_a_list_of_texts_and_tables_or_one_of_them(tmp_path: Path) -> None:
+    table = {"run": "make", "files": ["*.sql"]}
+    written = '{ run = "make", files = ["*.sql"] }'
+    assert settings(tmp_path, f'[tool.perfbudget]\nseed = ["a.sql", {written}]').seed == ("a.sql", table)
+    assert settings(tmp_path, f"[tool.perfbudget]\nseed = {written}").seed == (table,)
+    assert settings(tmp_path, '[tool.perfbudget]\nseed = "a.sql"').seed == ("a.sql",)
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
         ('[tool.perfbudget]\nservr = "x"', "did you mean server?"),
         ("[tool.perfbudget]\nseed = 3", "is not a list of texts"),
+        ('[tool.perfbudget]\nseed = ["a.sql", {}]', "is not a list of texts"),
         ("[tool.perfbudget]\npostgres = 9", "is not a PostgreSQL major"),
         ('[tool.perfbudget]\nprofile = "fast"', "give deterministic"),
         ('[tool.perfbudget]\nstrict = "maybe"', "is not true or false"),
