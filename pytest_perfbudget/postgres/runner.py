@@ -138,7 +138,7 @@ class Runner:
         home = cache_folder(self.request.cache, self.user) / f"embedded-{self.wheel.version}"
         home.mkdir(mode=0o711, exist_ok=True)
         bin_folder = programs(self.wheel, home, self.user)
-        with cluster.take_slot(home, self.user) as slot:
+        with cluster.take_slot(home, self.user, self.request.slot) as slot:
             if fresh := not cluster.is_clean(slot.data, self.wheel.major):
                 cluster.rebuild(slot, bin_folder, self.user, self.request.progress)
             command = [str(bin_folder / "postgres"), "-D", str(slot.data), *folder.listen]

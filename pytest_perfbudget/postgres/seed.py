@@ -33,6 +33,11 @@ class Seed:
         return cls(tuple(seeders.read(entry, Project(root, variables), kinds) for entry in entries))
 
     @property
+    def summary(self) -> str:
+        """The steps in a few words, for a list of templates."""
+        return ", ".join(Path(step.name).name if "/" in step.name else step.name for step in self.steps) or "(empty)"
+
+    @property
     def notes(self) -> tuple[str, ...]:
         """What of the steps cannot be seen to change."""
         return tuple(step.note for step in self.steps if step.note)

@@ -30,7 +30,8 @@ def silent(_: str) -> AbstractContextManager[Advance]:
 @dataclass(frozen=True, slots=True)
 class Request:
     """What a run asks for. ``run`` is the same for all workers of a run, ``worker`` tells them apart (``main``,
-    ``gw0``); ``server`` is ``auto``, a kind or a DSN; ``major`` None takes any; ``cache`` None takes the default."""
+    ``gw0``); ``server`` is ``auto``, a kind or a DSN; ``major`` None takes any; ``cache`` None takes the default;
+    ``slot`` is the number of a cluster kept in it, None for the first that nobody uses."""
 
     run: str
     worker: str = "main"
@@ -40,6 +41,7 @@ class Request:
     locale: str = LOCALE
     cache: str | None = None
     progress: Progress = silent
+    slot: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,7 +107,7 @@ def _build(server: Server, seed: Seed, hashes: tuple[str, ...], progress: Progre
     try:
         _begin(server, building, origin)
         notes = _fill(server, seed, done, building, progress)
-        _seal(server, building, hashes[-1], notes)
+        _seal(server, building, hashes[-1], notes, seed.summary)
     except BaseException:
         if not admin.closed:
             drop(admin, building)
@@ -140,7 +140,7 @@ def _fill(server: Server, seed: Seed, done: int, building: str, progress: Progre
     return notes
 
 
-def _seal(server: Server, building: str, digest: str, notes: tuple[str, ...]) -> None:
+def _seal(server: Server, building: str, digest: str, notes: tuple[str, ...], summary: str) -> None:
     """The rename decides between two builders: the second drops its own."""
     import psycopg
 
@@ -151,7 +151,7 @@ def _seal(server: Server, building: str, digest: str, notes: tuple[str, ...]) ->
     admin.execute(_END_SESSIONS, [building])
     for setting in () if server.throwaway else server.profile.of(server.major, Level.DATABASE):
         admin.execute(f"ALTER DATABASE {quoted(building)} RESET {setting.name}")
-    marker = Marker(TEMPLATE, server.run, digest, state=state, notes=notes)
+    marker = Marker(TEMPLATE, server.run, digest, state=state, notes=notes, seed=summary)
     try:
         with admin.transaction():
             admin.execute(f"ALTER DATABASE {quoted(building)} RENAME TO {quoted(name)}")
