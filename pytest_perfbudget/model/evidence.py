@@ -144,7 +144,7 @@ class Environment:
 
 @dataclass(frozen=True, slots=True)
 class TestEvidence:
-    """Everything one marked test showed."""
+    """Everything one marked test showed. ``notes`` say what of server and seed is not as the settings ask for."""
 
     __test__ = False
 
@@ -153,3 +153,4 @@ class TestEvidence:
     queries: tuple[QueryEvidence, ...]
     totals: dict[str, float]
     environment: Environment
+    notes: tuple[str, ...] = ()

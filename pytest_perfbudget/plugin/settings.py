@@ -16,6 +16,7 @@ from pytest_perfbudget.plugin.options import OPTIONS
 from pytest_perfbudget.session.options import CATEGORIES, Options
 
 if TYPE_CHECKING:
+    from pytest_perfbudget.postgres.profile import Profile
     from pytest_perfbudget.postgres.seeders import Entry
 
 DEFAULTS: Mapping[str, Any] = {
@@ -30,7 +31,8 @@ DEFAULTS: Mapping[str, Any] = {
 }
 """Every key of ``[tool.perfbudget]``."""
 
-_PROFILES = ("deterministic",)
+TABLES = ("machine", "profiles")
+"""Further keys, of tables: only the file has them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,7 @@ def read(options: Mapping[str, Any], environ: Mapping[str, str], file: Path, roo
         seed=tuple(_steps(found["seed"])),
         server=_text(found["server"]),
         postgres=_major(found["postgres"]),
-        profile=_choice(found["profile"], _PROFILES),
+        profile=_profile(found["profile"], table),
         env=tuple(_texts(found["env"])),
         strict=_flag(found["strict"]),
         reports=tuple(_report(text, root) for text in _texts(found["report"])),
@@ -94,11 +96,14 @@ def file_table(file: Path) -> Mapping[str, Any]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"is not TOML: {error}", at=At(str(file))) from None
     for key in table:
-        if key not in DEFAULTS:
-            near = get_close_matches(key, DEFAULTS, n=1)
+        if key not in (known := [*DEFAULTS, *TABLES]):
+            near = get_close_matches(key, known, n=1)
             hint = f"did you mean {near[0]}? " if near else ""
             words = f"{key} is not a key of [tool.perfbudget]"
-            raise SettingsError(words, at=At(str(file)), remedy=f"{hint}keys: {', '.join(sorted(DEFAULTS))}")
+            raise SettingsError(words, at=At(str(file)), remedy=f"{hint}keys: {', '.join(sorted(known))}")
+    for key in TABLES:
+        if not isinstance(table.get(key, {}), dict):
+            raise SettingsError(f"{key} of [tool.perfbudget] is not a table", at=At(str(file)))
     return dict(table)
 
 
@@ -154,10 +159,16 @@ def _flag(found: Found) -> bool:
     return words[found.value]
 
 
-def _choice(found: Found, choices: tuple[str, ...]) -> str:
-    if found.value not in choices:
-        raise found.refuse("is not known", f"give {', '.join(choices)}")
-    return str(found.value)
+def _profile(found: Found, table: Mapping[str, Any]) -> Profile:
+    """The named profile, from ``machine`` and ``profiles`` of the file."""
+    from pytest_perfbudget.postgres import profiles
+    from pytest_perfbudget.postgres.profiles.machine import read
+
+    machine = read(table["machine"], "[tool.perfbudget] machine") if "machine" in table else None
+    try:
+        return profiles.named(_text(found), machine, table.get("profiles", {}))
+    except SettingsError as error:
+        raise SettingsError(f"{found.where} = {found.value!r}: {error.what}", remedy=error.remedy) from None
 
 
 def _accept(text: str | None) -> list[str]:

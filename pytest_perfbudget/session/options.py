@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_perfbudget.postgres.profile import DETERMINISTIC, Profile
+
 if TYPE_CHECKING:
     from pytest_perfbudget.postgres.seeders import Entry
 
@@ -28,7 +30,7 @@ class Options:
     seed: tuple[Entry, ...] = ()
     server: str = "auto"
     postgres: int = 18
-    profile: str = "deterministic"
+    profile: Profile = DETERMINISTIC
     env: tuple[str, ...] = ()
     update: bool = False
     accept: frozenset[str] = frozenset()

@@ -19,6 +19,7 @@ from pytest_perfbudget.postgres import catalogue, dsn, embedded, spares, stamp
 from pytest_perfbudget.postgres.clones import Clone
 from pytest_perfbudget.postgres.dsn import is_dsn
 from pytest_perfbudget.postgres.markers import database_name
+from pytest_perfbudget.postgres.profiles.readback import differences
 from pytest_perfbudget.postgres.seed import Seed
 from pytest_perfbudget.postgres.seeders import BUILTIN
 from pytest_perfbudget.postgres.server import Progress, Request, Server
@@ -45,13 +46,14 @@ class Database:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """The stamp of the seeded database, its tables' sizes in 8 kB pages, and their names with and without schema,
-    and what each partition is a part of (``catalogue.ancestors``)."""
+    """The stamp of the seeded database, its tables' sizes in 8 kB pages, their names with and without schema, what each
+    partition is a part of (``catalogue.ancestors``), and what is otherwise than profile and seed would have it."""
 
     environment: Environment
     pages: Mapping[str, int]
     tables: frozenset[str]
     ancestors: Ancestors
+    notes: tuple[str, ...] = ()
 
 
 class Place:
@@ -147,6 +149,7 @@ class Place:
             worker=options.worker,
             server=options.server,
             major=options.postgres,
+            profile=options.profile,
             cache=options.cache,
             progress=self._progress,
         )
@@ -162,6 +165,7 @@ class Place:
                 catalogue.pages(connection),
                 catalogue.tables(connection),
                 catalogue.ancestors(connection),
+                (*differences(connection, self.server.profile, self.server.major), *self.template.notes),
             )
 
     def completed(self, statements: Sequence[Statement]) -> Sequence[Statement]:
