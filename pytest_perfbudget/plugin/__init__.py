@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_perfbudget.plugin import hookspecs, options
-from pytest_perfbudget.plugin.fixtures import perf, perf_db, perf_pg
+from pytest_perfbudget.plugin.fixtures import perf, perf_db, perf_pg, perf_replica
 
 if TYPE_CHECKING:
     from pytest_perfbudget.plugin.state import State
 
-__all__ = ["perf", "perf_db", "perf_pg"]
+__all__ = ["perf", "perf_db", "perf_pg", "perf_replica"]
 
 NAME = "perf_budget"
 MARKER = f"{NAME}(name=None, **keys): hold the test's statements to a budget: its name in a TOML file, or its keys."

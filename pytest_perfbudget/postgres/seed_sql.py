@@ -24,7 +24,7 @@ _ROLE_REMEDY = "roles are not in a dump: pg_dump --no-owner --no-privileges, or 
 _ALONE = "25001"  # active_sql_transaction
 _SYNTAX = "42601"  # syntax_error
 _UNKNOWN = "42704"  # undefined_object
-_NEWER = (rb"^SET transaction_timeout = 0;$", 17)
+NEWER = (rb"^SET transaction_timeout = 0;$", 17)
 """What pg_dump writes for its own time whichever server the dump is for, and the major that knows it."""
 
 
@@ -38,7 +38,7 @@ def run_script(connection: psycopg.Connection, path: Path, contents: bytes, adva
     from psycopg import generators
     from psycopg.pq import ExecStatus
 
-    pattern, since = _NEWER
+    pattern, since = NEWER
     if connection.info.server_version // 10000 < since:
         contents = re.sub(pattern, b"", contents, flags=re.MULTILINE)
     script = read(contents)

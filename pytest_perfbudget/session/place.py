@@ -28,6 +28,7 @@ from pytest_perfbudget.postgres.templates import Template, ensure, forget
 from pytest_perfbudget.session.choose import choose
 from pytest_perfbudget.session.options import Options
 from pytest_perfbudget.session.parts import Parts
+from pytest_perfbudget.session.standby import Standby
 
 if TYPE_CHECKING:
     import psycopg
@@ -130,6 +131,11 @@ class Place:
             self._owner = owner
         return Database(self.database, self.server.dsn(self.database))
 
+    @cached_property
+    def standby(self) -> Standby:
+        """The standby of the run's server, made when a database of it is asked for."""
+        return Standby(self.server, self._request)
+
     def _renew(self) -> None:
         if self._clone is None:
             self._clone = self._spares.first(self.database)
@@ -142,9 +148,10 @@ class Place:
     def _spares(self) -> Spares:
         return Spares(self.server, self.template)
 
-    def _choose(self) -> Server:
+    @property
+    def _request(self) -> Request:
         options = self._options
-        request = Request(
+        return Request(
             run=options.run_id,
             worker=options.worker,
             server=options.server,
@@ -153,8 +160,10 @@ class Place:
             cache=options.cache,
             progress=self._progress,
         )
+
+    def _choose(self) -> Server:
         with self._progress("starting PostgreSQL"):
-            return choose(self._parts.servers, request)
+            return choose(self._parts.servers, self._request)
 
     @cached_property
     def facts(self) -> Facts:
@@ -218,6 +227,8 @@ class Place:
         import psycopg
 
         try:
+            if "standby" in vars(self):
+                self.standby.close()
             if self._clone:
                 with suppress(PerfbudgetError, psycopg.OperationalError):
                     self._spares.close(self._clone)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from pytest_perfbudget.errors import SeedError
-from pytest_perfbudget.postgres import Server
+from pytest_perfbudget.postgres import Server, seed_sql
 from pytest_perfbudget.postgres.clones import Clone, clone, drop
 from pytest_perfbudget.postgres.seed import Seed
 from pytest_perfbudget.postgres.seeders import BUILTIN, Project, Target, archive
@@ -282,3 +282,12 @@ def test_a_text_is_read_by_the_first_seeder_that_takes_it(tmp_path: Path) -> Non
 
     (step,) = Seed.of(["fixtures"], tmp_path, [Mine(), *BUILTIN]).steps
     assert step.name == str(tmp_path / "table.sql")
+
+
+def test_what_a_newer_pg_dump_says_to_newer_servers_is_left_out(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "dump.sql").write_text("SET some_timeout = 0;\n\nselect nothing;")
+    monkeypatch.setattr(seed_sql, "NEWER", (rb"^SET some_timeout = 0;$", 99))
+    with pytest.raises(SeedError, match=r"dump\.sql:3.*nothing"):
+        ensure(server, seed_of(tmp_path, "dump.sql"))
