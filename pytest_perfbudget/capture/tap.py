@@ -39,6 +39,7 @@ class Tap:
         "cursors",
         "database",
         "pipeline",
+        "standby",
         "stepping",
     )
 
@@ -46,6 +47,7 @@ class Tap:
         self._connection = ref(connection)
         self._portal: Call | None = None
         self.database = database
+        self.standby = connection.pgconn.parameter_status(b"in_hot_standby") == b"on"
         self.application = application
         self.pipeline: ReferenceType[Any] | None = None
         self.cursors: dict[str, Call] = {}

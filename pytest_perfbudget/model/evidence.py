@@ -27,7 +27,8 @@ class Statement:
 
     ``sql`` is the text the server got (``$1`` placeholders); ``params``, ``types`` (OIDs) and ``formats`` are
     libpq's, so that the call can be repeated exactly. ``calls`` is 1, or the parameter sets of an executemany.
-    ``plans`` holds raw EXPLAIN documents, nested ones too. ``duration`` is in seconds, ``rows`` those fetched.
+    ``plans`` holds raw EXPLAIN documents, nested ones too. ``duration`` is in seconds, ``rows`` those fetched;
+    ``standby`` says that the server it was sent to was following another one.
     """
 
     sql: str
@@ -44,6 +45,7 @@ class Statement:
     plans: list[dict[str, Any]] = field(default_factory=list)
     source: str = "auto_explain"
     why_no_plan: str | None = None
+    standby: bool = False
 
 
 WORK_METRICS = ("buffers", "rows", "rows_removed", "temp", "wal", "loops", "heap_fetches", "spills")

@@ -40,3 +40,35 @@ def test_on_its_own_and_shared_by_workers(shop: Shop) -> None:
         assert "4 passed" in done.text
         (test,) = done.report["tests"]
         assert [query["plans"][0]["tree"][-1].strip() for query in test["queries"]] == ["Seq Scan on orders"]
+
+
+ROUTED = """
+    import psycopg
+    import pytest
+
+    def read(dsn):
+        with psycopg.connect(dsn) as connection:
+            return connection.execute("select count(*) from orders where id < 9").fetchone()
+
+    @pytest.mark.perf_budget(route="replica")
+    def test_as_it_should(perf_replica):
+        read(perf_replica.dsn)
+
+    @pytest.mark.perf_budget(route="replica")
+    def test_astray(perf_db, perf_replica):
+        read(perf_replica.dsn)
+        read(perf_db.dsn)
+
+    @pytest.mark.perf_budget(route="primary")
+    def test_as_it_was(perf_db):
+        read(perf_db.dsn)
+"""
+
+
+def test_a_statement_that_reaches_the_other_server_fails(shop: Shop) -> None:
+    shop.write(**{"test_routed.py": textwrap.dedent(ROUTED)})
+    done = shop.run("test_routed.py")
+    assert done.code == 1
+    assert "sent to the primary, 1 of 2 times; route is replica" in done.text
+    found = {test["nodeid"].rpartition("::")[2]: {f["code"] for f in test["findings"]} for test in done.report["tests"]}
+    assert [name for name, codes in found.items() if "route" in codes] == ["test_astray"]
