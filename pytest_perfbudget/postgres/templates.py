@@ -49,7 +49,7 @@ class Template:
 
 def forget(server: Server, seed: Seed) -> None:
     """Drop the template of ``seed``, so that ``ensure`` builds it anew; one that another run uses stays."""
-    name = _name(seed.hashes(base(server))[-1])
+    name = _name(_hashes(server, seed)[-1])
     if key(name) not in markers.held_keys(server.admin):
         drop(server.admin, name)
 
@@ -58,6 +58,11 @@ def base(server: Server) -> str:
     """Everything besides the seed that makes a template what it is."""
     digest = server.profile.digest(server.major)
     return f"format {_FORMAT}, PostgreSQL {server.major}, {server.profile.name} {digest}, locale {server.locale}"
+
+
+def _hashes(server: Server, seed: Seed) -> tuple[str, ...]:
+    """On a server of somebody else each role has templates of its own."""
+    return seed.hashes(base(server) if server.throwaway else f"{base(server)}, owner {server.admin.info.user}")
 
 
 def ensure(server: Server, seed: Seed, progress: Progress = silent) -> Template:
@@ -69,7 +74,7 @@ def ensure(server: Server, seed: Seed, progress: Progress = silent) -> Template:
         SeedError: a step fails; nothing of it is left behind.
     """
     admin = server.admin
-    hashes = seed.hashes(base(server) if server.throwaway else f"{base(server)}, owner {admin.info.user}")
+    hashes = _hashes(server, seed)
     admin.execute("select pg_advisory_lock_shared(%s)", [key(_name(hashes[-1]))])
     admin.execute("select pg_advisory_lock(%s)", [key(f"build {server.run} {hashes[-1]}")])
     try:
