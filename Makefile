@@ -45,6 +45,7 @@ campaign: $(VENV)/dev.stamp
 figures: $(VENV)/dev.stamp
 	$(BIN)/python tests/benchmarks/start.py
 	$(BIN)/python tests/benchmarks/idle.py
+	$(BIN)/python tests/benchmarks/seeding.py
 	$(BIN)/python -m pytest tests/benchmarks/plans.py
 	$(BIN)/python -m pytest tests/benchmarks/rules.py
 

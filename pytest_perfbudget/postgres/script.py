@@ -15,7 +15,8 @@ _TOKEN = re.compile(
     re.DOTALL | re.MULTILINE | re.VERBOSE,
 )
 _COPY = re.compile(rb"\s*copy\b.*\bfrom\s+stdin\b", re.IGNORECASE | re.DOTALL)
-_ROWS_END = re.compile(rb"^\\\.\r?$", re.MULTILINE)
+_ROWS_END = b"\\."
+_LINE_END = re.compile(rb"\r?(?=\n|\Z)")
 _SPECIAL = re.compile(rb"^\\|\bfrom\s+stdin\b", re.IGNORECASE | re.MULTILINE)
 _HARMLESS = re.compile(rb"\\(?:un)?restrict\b|\\\.\r?$")
 
@@ -61,26 +62,27 @@ def read(contents: bytes) -> Script:
             cut = (token.start(), position)
         elif token["end"]:
             if _COPY.match(contents, begin, position):
-                cut = _rows(contents, position)
+                first, last, position = _rows(contents, position)
+                cut = (first, position)
             begin = position
         if cut:
             pieces.append(contents[kept : cut[0]])
             line += pieces[-1].count(b"\n")
             if token["end"]:
-                rows.append(_as_rows(contents[slice(*cut)], line))
+                rows.append(Rows(line, contents[first:last]))
             pieces.append(b"\n" * contents.count(b"\n", *cut))
             line += len(pieces[-1])
             kept = begin = position = cut[1]
     return Script(b"".join([*pieces, contents[kept:]]), tuple(rows))
 
 
-def _rows(contents: bytes, after: int) -> tuple[int, int]:
-    """From the line after the command to the end of the line ``\\.``, or of the script."""
+def _rows(contents: bytes, after: int) -> tuple[int, int, int]:
+    """Where the line after the command begins, where the rows end, and where the line ``\\.`` does, or the script."""
     start = contents.find(b"\n", after) + 1 or len(contents)
-    end = _ROWS_END.search(contents, start)
-    return start, end.end() if end else len(contents)
-
-
-def _as_rows(lines: bytes, line: int) -> Rows:
-    end = _ROWS_END.search(lines)
-    return Rows(line, lines[: end.start()] if end else lines)
+    end = start if contents.startswith(_ROWS_END, start) else contents.find(b"\n" + _ROWS_END, start) + 1
+    while end > 0:
+        rest = _LINE_END.match(contents, end + len(_ROWS_END))
+        if rest:
+            return start, end, rest.end()
+        end = contents.find(b"\n" + _ROWS_END, end) + 1
+    return start, len(contents), len(contents)

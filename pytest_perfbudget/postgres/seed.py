@@ -49,7 +49,8 @@ class Seed:
         """
         chain = [hashlib.sha256(base.encode()).hexdigest()]
         for step in self.steps:
-            link = hashlib.sha256(chain[-1].encode() + b"\0" + step.contents())
+            link = hashlib.sha256(chain[-1].encode() + b"\0")
+            link.update(step.contents())
             chain.append(link.hexdigest())
         return tuple(chain)
 
