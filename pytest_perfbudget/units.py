@@ -43,6 +43,14 @@ def format_seconds(value: float) -> str:
     return f"{_three(value)} s"
 
 
+def format_bytes(value: float) -> str:
+    """178257920 → ``"170 MB"``, by 1024s as PostgreSQL counts; whole where it is above 10 of its unit."""
+    units = ["bytes", "kB", "MB", "GB", "TB"]
+    while value >= 1024 and len(units) > 1:
+        value, _ = value / 1024, units.pop(0)
+    return f"{_three(value)} {units[0]}"
+
+
 def _three(value: float) -> str:
     if value >= 100:
         return f"{value:,.0f}"

@@ -15,7 +15,8 @@ from pytest_perfbudget.budgets.keys import KEYS
 from pytest_perfbudget.cli.main import COMMANDS
 from pytest_perfbudget.plugin import fixtures, hookspecs
 from pytest_perfbudget.plugin.options import OPTIONS
-from pytest_perfbudget.plugin.settings import DEFAULTS
+from pytest_perfbudget.plugin.settings import DEFAULTS, TABLES
+from pytest_perfbudget.postgres.profiles import BUILTIN as PROFILES
 from pytest_perfbudget.rules import BUILTIN
 from pytest_perfbudget.rules.reference import reference
 
@@ -36,6 +37,11 @@ def test_every_option_is_documented(option: str) -> None:
 def test_every_setting_is_documented_with_its_variable(key: str) -> None:
     assert f"`{key}`" in page("options.md")
     assert f"`PERFBUDGET_{key.upper()}`" in page("options.md")
+
+
+@pytest.mark.parametrize("word", [*TABLES, *PROFILES])
+def test_every_table_of_the_settings_and_every_profile_is_documented(word: str) -> None:
+    assert f"`{word}`" in page("options.md")
 
 
 @pytest.mark.parametrize("key", [key.name for key in KEYS])

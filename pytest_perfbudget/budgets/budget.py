@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 ClauseKey = Literal["plan.forbid", "plan.require"]
 PlanBaseline = Literal["exact", "no-worse", "off"]
+Server = Literal["primary", "replica"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,14 @@ class RuleSetting:
     on: bool
     thresholds: Mapping[str, float]
     text: str
+    at: At
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """The server that every statement is sent to."""
+
+    to: Server
     at: At
 
 
@@ -88,6 +97,7 @@ class Budget:
     limits: Mapping[str, Limit] = field(default_factory=dict)
     regress: Regress = Regress()
     latency_writes: bool = False
+    route: Route | None = None
     queries: Mapping[str, Budget] = field(default_factory=dict)
     waivers: tuple[Waiver, ...] = ()
 

@@ -174,6 +174,15 @@ _POOLS = (
 
 _STRUCTURE = (
     Key(
+        "route",
+        EACH,
+        Kind.CHOICE,
+        "",
+        "the server it is sent to: `primary`, or `replica`, a standby that follows it",
+        'route = "replica"',
+        ("primary", "replica"),
+    ),
+    Key(
         "query",
         BUDGET,
         Kind.TABLE,
@@ -207,7 +216,6 @@ _RESOURCES = (
     _later(_CACHE, TEST, Kind.COUNT, "cache.bytes = 65536", "bytes stored", "bytes"),
     _later(_CACHE, TEST, Kind.COUNT, "cache.no_ttl = 0", "entries without an expiry", "entries"),
     _later(_REPLICAS, TEST, Kind.DURATION, 'replica.lag_p95 = "10 ms"', "lag of the standby", "s"),
-    _later(_REPLICAS, EACH, Kind.CHOICE, 'route = "replica"', "`primary` or `replica`"),
     _later(_STATISTICS, BUDGET, Kind.TEXT, 'statistics = "orders.stats.json"', "file of production statistics"),
     _later(_STATISTICS, BUDGET, Kind.TABLE, "scale = { orders = 50_000_000 }", "in `[suite]`: rows to plan for"),
     _later(_CAPTURE, BUDGET, Kind.CHOICE, 'capture = "test"', "`call`: the test's body; `test`: its fixtures too"),

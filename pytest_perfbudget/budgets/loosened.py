@@ -24,7 +24,8 @@ def loosened(old: Suite, new: Suite) -> tuple[str, ...]:
 
 def _budget(old: Budget, new: Budget) -> Iterator[str]:
     """What a narrowed query has too."""
-    yield from (f"{new.name}: {line}" for line in (*_limits(old, new), *_clauses(old, new), *_rules(old, new)))
+    own = (*_limits(old, new), *_clauses(old, new), *_rules(old, new), *_route(old, new))
+    yield from (f"{new.name}: {line}" for line in own)
     for name, before in old.queries.items():
         after = new.queries.get(name)
         if after:
@@ -59,6 +60,12 @@ def _rules(old: Budget, new: Budget) -> Iterator[str]:
             yield f"plan.rules.{code} {before.text} → {after.text}  ({after.at})"
     if old.plan_generic and not new.plan_generic:
         yield f"plan.generic true → false  (was at {old.plan_generic})"
+
+
+def _route(old: Budget, new: Budget) -> Iterator[str]:
+    if old.route and (new.route is None or new.route.to != old.route.to):
+        after = f"{new.route.to}  ({new.route.at})" if new.route else f"anywhere  (was at {old.route.at})"
+        yield f"route {old.route.to} → {after}"
 
 
 def _switches(old: Budget, new: Budget) -> Iterator[str]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
-from pytest_perfbudget.budgets.budget import Budget, Clause
+from pytest_perfbudget.budgets.budget import Budget, Clause, PlanBaseline, Route, Server
 from pytest_perfbudget.budgets.contradictions import contradictions
 from pytest_perfbudget.budgets.entries import Entry, Source, entries
 from pytest_perfbudget.budgets.keys import BY_NAME
@@ -61,11 +61,13 @@ def _take(budget: Budget, entry: Entry, source: Source, scope: Scope) -> Budget:
         case "plan.forbid" | "plan.require" as key:
             return replace(budget, clauses=_replaced(budget.clauses, key, clauses(entry)))
         case "plan.baseline":
-            return replace(budget, plan_baseline=choice(entry))
+            return replace(budget, plan_baseline=cast(PlanBaseline, choice(entry)))
         case "plan.generic":
             return replace(budget, plan_generic=entry.at if switch(entry) else None)
         case "plan.rules":
             return replace(budget, rules={**budget.rules, **rules(entry, source, narrowed=scope == "query")})
+        case "route":
+            return replace(budget, route=Route(cast(Server, choice(entry)), entry.at))
         case "latency.writes":
             return replace(budget, latency_writes=switch(entry))
         case "work.regress":
@@ -85,7 +87,7 @@ def _narrowed(budget: Budget, entry: Entry, source: Source) -> dict[str, Budget]
     """``query.NAME``: limits and clauses of its own; margin and baseline rule are those of the budget around it."""
     if not isinstance(entry.value, Mapping):
         raise entry.refuse("is not a table of names", f"write {entry.key.example}")
-    bare = replace(budget, clauses=(), limits={}, waivers=(), rules={}, plan_generic=None)
+    bare = replace(budget, clauses=(), limits={}, waivers=(), route=None, rules={}, plan_generic=None)
     found = {}
     for name, keys in entry.value.items():
         where = (*entry.path, name)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import cast
 
-from pytest_perfbudget.budgets.budget import Clause, ClauseKey, Limit, PlanBaseline, Regress
+from pytest_perfbudget.budgets.budget import Clause, ClauseKey, Limit, Regress
 from pytest_perfbudget.budgets.entries import Entry
 from pytest_perfbudget.budgets.keys import Kind
 from pytest_perfbudget.budgets.nearest import did_you_mean
@@ -123,7 +123,7 @@ def _clause(entry: Entry) -> Clause:
     return Clause(cast(ClauseKey, entry.key.name), pattern, entry.value, entry.at)
 
 
-def choice(entry: Entry) -> PlanBaseline:
+def choice(entry: Entry) -> str:
     """One of the key's words.
 
     Raises:
@@ -131,7 +131,7 @@ def choice(entry: Entry) -> PlanBaseline:
     """
     choices = entry.key.choices
     if entry.value in choices:
-        return cast(PlanBaseline, entry.value)
+        return str(entry.value)
     hint = ['say "off"'] if entry.value is False else did_you_mean(str(entry.value), choices)
     raise entry.refuse(f"is not one of {', '.join(choices)}", *hint, f"write {entry.key.example}")
 

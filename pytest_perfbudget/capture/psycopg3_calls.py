@@ -25,6 +25,7 @@ def begin(hub: Hub | None, cursor: Any) -> Call | None:
     if tap is None or (call := hub.begin()) is None:
         return None
     tap.enter(call.recording)
+    call.standby = tap.standby
     if cursor.connection.pgconn.pipeline_status:
         _join_pipeline(call, tap, cursor.connection)
     return call

@@ -60,6 +60,7 @@ class Call:
     error: str | None = None
     sent: bool = True
     owed: int = 0
+    standby: bool = False
     iterated: int = 0
     documents: list[bytes] = field(default_factory=list)
 
@@ -86,6 +87,7 @@ class Call:
             error=self.error,
             plans=self.documents,  # type: ignore[arg-type]
             why_no_plan=None if self.documents else self._why(),
+            standby=self.standby,
         )
 
     def _produced(self) -> int:

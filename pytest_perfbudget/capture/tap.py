@@ -40,6 +40,7 @@ class Tap:
         "database",
         "last_piped",
         "pipeline",
+        "standby",
         "stepping",
     )
 
@@ -47,6 +48,7 @@ class Tap:
         self._connection = ref(connection)
         self._portal: Call | None = None
         self.database = database
+        self.standby = connection.pgconn.parameter_status(b"in_hot_standby") == b"on"
         self.application = application
         self.pipeline: ReferenceType[Any] | None = None
         self.last_piped: Call | None = None

@@ -17,6 +17,8 @@ COMMANDS = {
     "plan": "show one plan, or compare two",
     "drift": "the same statements planned by two majors, as a table",
     "rule": "the page of a plan rule",
+    "seed": "the seeded templates that are kept: list them, drop them",
+    "tune": "what PGTune's rules would set on a server, and which plans that changes",
 }
 """Each is a module of this floor, imported when it is asked for."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,14 +10,13 @@ from pytest_perfbudget.errors import At, SettingsError
 from pytest_perfbudget.plans.parse import parse
 from pytest_perfbudget.plans.render import tree
 from pytest_perfbudget.plans.work import cost
+from pytest_perfbudget.postgres.generic import generic_plan
 from pytest_perfbudget.verdict.drift import Side
 
 if TYPE_CHECKING:
     import psycopg
 
 READ_ONLY = "-c default_transaction_read_only=on"
-_PARAMETER = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|--[^\n]*|/\*.*?\*/|\$(\d+)", re.DOTALL)
-_NAME = "perfbudget_drift"
 
 
 def statements(path: Path) -> list[str]:
@@ -58,28 +56,7 @@ def side(connection: psycopg.Connection, statement: str) -> Side:
     import psycopg
 
     try:
-        plan = parse(_explained(connection, statement))
+        plan = parse(generic_plan(connection, statement))
     except psycopg.Error as error:
         return Side(failed=" ".join(str(error.diag.message_primary or error).split()))
     return Side((tree(plan),), cost(plan))
-
-
-def _explained(connection: psycopg.Connection, statement: str) -> list[object]:
-    count = max((int(match[1]) for match in _PARAMETER.finditer(statement) if match[1]), default=0)
-    if not count:
-        return _document(connection, f"EXPLAIN (FORMAT JSON) {statement}")
-    # GENERIC_PLAN is of 16; this gives the same plan on every major.
-    connection.execute("SET plan_cache_mode = force_generic_plan")
-    connection.execute(f"PREPARE {_NAME} AS {statement}")
-    try:
-        nothing = ", ".join(["NULL"] * count)
-        return _document(connection, f"EXPLAIN (FORMAT JSON) EXECUTE {_NAME}({nothing})")
-    finally:
-        connection.execute(f"DEALLOCATE {_NAME}")
-
-
-def _document(connection: psycopg.Connection, sql: str) -> list[object]:
-    row = connection.execute(sql).fetchone()
-    assert row is not None
-    document: list[object] = row[0]
-    return document

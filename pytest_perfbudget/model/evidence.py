@@ -16,7 +16,8 @@ class Statement:
 
     ``sql`` is the text the server got (``$1`` placeholders); ``params``, ``types`` (OIDs) and ``formats`` are
     libpq's, so that the call can be repeated exactly. ``calls`` is 1, or the parameter sets of an executemany.
-    ``plans`` holds raw EXPLAIN documents, nested ones too. ``duration`` is in seconds, ``rows`` those fetched.
+    ``plans`` holds raw EXPLAIN documents, nested ones too. ``duration`` is in seconds, ``rows`` those fetched;
+    ``standby`` says that the server it was sent to was following another one.
     """
 
     sql: str
@@ -33,6 +34,7 @@ class Statement:
     plans: list[dict[str, Any]] = field(default_factory=list)
     source: str = "auto_explain"
     why_no_plan: str | None = None
+    standby: bool = False
 
 
 WORK_METRICS = ("buffers", "rows", "rows_removed", "temp", "wal", "loops", "heap_fetches", "spills")
@@ -133,7 +135,7 @@ class Environment:
 
 @dataclass(frozen=True, slots=True)
 class TestEvidence:
-    """Everything one marked test showed."""
+    """Everything one marked test showed. ``notes`` say what of server and seed is not as the settings ask for."""
 
     __test__ = False
 
@@ -142,3 +144,4 @@ class TestEvidence:
     queries: tuple[QueryEvidence, ...]
     totals: dict[str, float]
     environment: Environment
+    notes: tuple[str, ...] = ()

@@ -20,12 +20,13 @@ from pytest_perfbudget.plugin.fixtures import (
     perf_pgbouncer,
     perf_pool,
     perf_redis,
+    perf_replica,
 )
 
 if TYPE_CHECKING:
     from pytest_perfbudget.plugin.state import State
 
-__all__ = ["perf", "perf_apool", "perf_db", "perf_pg", "perf_pgbouncer", "perf_pool", "perf_redis"]
+__all__ = ["perf", "perf_apool", "perf_db", "perf_pg", "perf_pgbouncer", "perf_pool", "perf_redis", "perf_replica"]
 
 NAME = "perf_budget"
 MARKER = f"{NAME}(name=None, **keys): hold the test's statements to a budget: its name in a TOML file, or its keys."

@@ -9,6 +9,7 @@ import pytest
 
 if TYPE_CHECKING:
     from pytest_perfbudget.capture.driver import Driver
+    from pytest_perfbudget.postgres.seeders import Seeder
     from pytest_perfbudget.postgres.server import ServerKind
     from pytest_perfbudget.report.reporter import Reporter
     from pytest_perfbudget.rules.base import Rule
@@ -17,6 +18,13 @@ if TYPE_CHECKING:
 @pytest.hookimpl(trylast=True)
 def pytest_perfbudget_servers() -> Sequence[ServerKind]:
     from pytest_perfbudget.postgres import BUILTIN
+
+    return BUILTIN
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_perfbudget_seeders() -> Sequence[Seeder]:
+    from pytest_perfbudget.postgres.seeders import BUILTIN
 
     return BUILTIN
 

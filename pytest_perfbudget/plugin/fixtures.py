@@ -1,5 +1,5 @@
-"""The fixtures: ``perf``, ``perf_pg``, ``perf_db``, ``perf_pool``, ``perf_apool``, ``perf_pgbouncer``, ``perf_redis``.
-None is autouse."""
+"""The fixtures: ``perf``, ``perf_pg``, ``perf_db``, ``perf_pool``, ``perf_apool``, ``perf_pgbouncer``, ``perf_redis``,
+``perf_replica``. None is autouse."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pytest_perfbudget.postgres.pgbouncer import PgBouncer
     from pytest_perfbudget.postgres.server import Server
     from pytest_perfbudget.session.perf import Perf
+    from pytest_perfbudget.session.standby import ReplicaDatabase
     from pytest_perfbudget.session.succession import Database
 
 
@@ -39,6 +40,17 @@ def perf_db(request: pytest.FixtureRequest, perf_pg: Server) -> Database:
 
     with as_failure():
         return state_of(request.config).place.fresh(request.node.nodeid)
+
+
+@pytest.fixture
+def perf_replica(request: pytest.FixtureRequest, perf_db: Database) -> ReplicaDatabase:
+    """The test's database on a streaming standby: ``.dsn``, ``.name``, ``.lag()``. Read-only, as it was when the test
+    began; ``.lag()`` waits until what was written since is there, and says how long that took."""
+    from pytest_perfbudget.plugin import state_of
+    from pytest_perfbudget.plugin.lifecycle import as_failure
+
+    with as_failure():
+        return state_of(request.config).place.standby.database(perf_db.name)
 
 
 @pytest.fixture

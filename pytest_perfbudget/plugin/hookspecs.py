@@ -13,6 +13,7 @@ import pytest
 if TYPE_CHECKING:
     from pytest_perfbudget.capture.driver import Driver
     from pytest_perfbudget.model import Finding, TestEvidence
+    from pytest_perfbudget.postgres.seeders import Seeder
     from pytest_perfbudget.postgres.server import ServerKind
     from pytest_perfbudget.report.reporter import Reporter
     from pytest_perfbudget.rules.base import Rule
@@ -23,6 +24,14 @@ def pytest_perfbudget_servers() -> Sequence[ServerKind]:  # type: ignore[empty-b
     """Kinds of PostgreSQL server: what ``--perf-server`` can name.
 
     ``auto`` asks them in the order given and takes the first that offers the pinned major.
+
+    .. versionadded:: 0.1
+    """
+
+
+@pytest.hookspec
+def pytest_perfbudget_seeders() -> Sequence[Seeder]:  # type: ignore[empty-body]
+    """Ways to write a step of ``seed``: the first seeder that takes an entry makes its step.
 
     .. versionadded:: 0.1
     """

@@ -23,6 +23,7 @@ def collect(hook: Any) -> Parts:
         facts = dict(offered) | facts
     return Parts(
         servers=_first(hook.pytest_perfbudget_servers(), lambda kind: kind.name),
+        seeders=_first(hook.pytest_perfbudget_seeders(), lambda seeder: seeder.name),
         drivers=_first(hook.pytest_perfbudget_drivers(), lambda driver: driver.name),
         rules=_first(hook.pytest_perfbudget_rules(), lambda rule: rule.code),
         reporters=_first(hook.pytest_perfbudget_reporters(), lambda reporter: reporter.kind),

@@ -5,17 +5,21 @@ from __future__ import annotations
 import os
 import re
 import uuid
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pytest_perfbudget.errors import At, SettingsError
 from pytest_perfbudget.plugin import ci
 from pytest_perfbudget.plugin.options import OPTIONS
 from pytest_perfbudget.postgres.server import Container
 from pytest_perfbudget.session.options import CATEGORIES, Options
+
+if TYPE_CHECKING:
+    from pytest_perfbudget.postgres.profile import Profile
+    from pytest_perfbudget.postgres.seeders import Entry
 
 DEFAULTS: Mapping[str, Any] = {
     "budgets": "budgets",
@@ -36,7 +40,8 @@ DEFAULTS: Mapping[str, Any] = {
 }
 """Every key of ``[tool.perfbudget]``."""
 
-_PROFILES = ("deterministic",)
+TABLES = ("machine", "profiles")
+"""Further keys, of tables: only the file has them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +69,14 @@ def read(options: Mapping[str, Any], environ: Mapping[str, str], file: Path, roo
         run_id=environ.get("PYTEST_XDIST_TESTRUNUID") or uuid.uuid4().hex,
         worker=environ.get("PYTEST_XDIST_WORKER", "main"),
         budgets=root / _text(found["budgets"]),
-        seed=tuple(_texts(found["seed"])),
+        seed=tuple(_steps(found["seed"])),
         server=_text(found["server"]),
         postgres=_major(found["postgres"]),
         local=tuple(str(root / text) for text in _texts(found["local"])),
         container=_container(found),
         redis=_text(found["redis"]),
         redis_image=_text(found["redis_image"]),
-        profile=_choice(found["profile"], _PROFILES),
+        profile=_profile(found["profile"], table),
         env=tuple(_texts(found["env"])),
         strict=_flag(found["strict"]),
         reports=tuple(_report(text, root) for text in _texts(found["report"])),
@@ -104,11 +109,14 @@ def file_table(file: Path) -> Mapping[str, Any]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"is not TOML: {error}", at=At(str(file))) from None
     for key in table:
-        if key not in DEFAULTS:
-            near = get_close_matches(key, DEFAULTS, n=1)
+        if key not in (known := [*DEFAULTS, *TABLES]):
+            near = get_close_matches(key, known, n=1)
             hint = f"did you mean {near[0]}? " if near else ""
             words = f"{key} is not a key of [tool.perfbudget]"
-            raise SettingsError(words, at=At(str(file)), remedy=f"{hint}keys: {', '.join(sorted(DEFAULTS))}")
+            raise SettingsError(words, at=At(str(file)), remedy=f"{hint}keys: {', '.join(sorted(known))}")
+    for key in TABLES:
+        if not isinstance(table.get(key, {}), dict):
+            raise SettingsError(f"{key} of [tool.perfbudget] is not a table", at=At(str(file)))
     return dict(table)
 
 
@@ -142,6 +150,14 @@ def _texts(found: Found) -> list[str]:
     return value
 
 
+def _steps(found: Found) -> Sequence[Entry]:
+    """A list of texts and tables, or one of them alone; what a table means the seeders say."""
+    value = [found.value] if isinstance(found.value, dict) else found.value
+    if isinstance(value, list) and all(step and isinstance(step, str | dict) for step in value):
+        return value
+    return _texts(found)
+
+
 def _major(found: Found) -> int:
     text = str(found.value)
     if not text.isdigit() or not 14 <= int(text) <= 18:
@@ -163,10 +179,16 @@ def _flag(found: Found) -> bool:
     return words[found.value]
 
 
-def _choice(found: Found, choices: tuple[str, ...]) -> str:
-    if found.value not in choices:
-        raise found.refuse("is not known", f"give {', '.join(choices)}")
-    return str(found.value)
+def _profile(found: Found, table: Mapping[str, Any]) -> Profile:
+    """The named profile, from ``machine`` and ``profiles`` of the file."""
+    from pytest_perfbudget.postgres import profiles
+    from pytest_perfbudget.postgres.profiles.machine import read
+
+    machine = read(table["machine"], "[tool.perfbudget] machine") if "machine" in table else None
+    try:
+        return profiles.named(_text(found), machine, table.get("profiles", {}))
+    except SettingsError as error:
+        raise SettingsError(f"{found.where} = {found.value!r}: {error.what}", remedy=error.remedy) from None
 
 
 def _accept(text: str | None) -> list[str]:

@@ -7,7 +7,7 @@ import os
 import shutil
 import struct
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,28 +41,29 @@ class Slot:
 
 
 @contextlib.contextmanager
-def take_slot(home: Path, user: ServerUser) -> Iterator[Slot]:
-    """The first slot nobody uses, for the time of starting its server.
+def take_slot(home: Path, user: ServerUser, number: int | None = None) -> Iterator[Slot]:
+    """The first slot nobody uses, or the one of that number, for the time of starting its server.
 
     Raises:
-        ServerError: no slot can be made.
+        ServerError: no slot can be made; the one of that number is in use.
     """
-    slot = _first_free(home, user)
+    slot = _first_free(home, user, range(_SLOTS) if number is None else [number])
     try:
         yield slot
     finally:
         slot.release()
 
 
-def _first_free(home: Path, user: ServerUser) -> Slot:
-    for number in range(_SLOTS):
+def _first_free(home: Path, user: ServerUser, numbers: Sequence[int]) -> Slot:
+    for number in numbers:
         folder = home / f"slot-{number}"
         with contextlib.suppress(FileExistsError):
             folder.mkdir(mode=0o700)
             user.own(folder)
         if folder.stat().st_uid == user.uid and (held := locks.try_lock(folder / "lock")) is not None:
             return Slot(folder, held)
-    raise ServerError(f"all {_SLOTS} slots of {home} are in use", remedy="end the runs that use them")
+    which = f"slot {numbers[0]}" if len(numbers) == 1 else f"all {_SLOTS} slots"
+    raise ServerError(f"{which} of {home} in use", remedy="end the runs that use them")
 
 
 def is_clean(data: Path, major: int) -> bool:

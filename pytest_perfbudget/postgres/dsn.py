@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from pytest_perfbudget.errors import ServerError
 from pytest_perfbudget.postgres import conninfo
 from pytest_perfbudget.postgres.markers import database_name, drop_leftovers, run_key
 from pytest_perfbudget.postgres.profile import QUIET, Level, Profile
+from pytest_perfbudget.postgres.profiles.readback import differences, levelled
 from pytest_perfbudget.postgres.server import Refusal, Request
 
 if TYPE_CHECKING:
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 
 _OLDEST = 14
 _RIGHTS = "select rolsuper, rolcreatedb or rolsuper from pg_roles where rolname = current_user"
-_SETTINGS = "select name, setting from pg_settings where name = any(%s)"
 
 
 def is_dsn(text: str) -> bool:
@@ -110,9 +110,11 @@ def enter(request: Request, params: dict[str, str], admin: psycopg.Connection) -
         )
     drop_leftovers(_living(admin, request.run))
     version = admin.info.parameter_status("server_version") or str(number)
+    profile = levelled(admin, request.profile, major)
+    theirs = replace(profile, settings=profile.of(major, Level.SERVER))
     return DsnServer(
-        request.run, version, major, request.locale, request.profile, _differences(admin, request.profile, major),
-        superuser, params, admin,
+        request.run, version, major, request.locale, profile, differences(admin, theirs, major), superuser, params,
+        admin,
     )  # fmt: skip
 
 
@@ -123,14 +125,3 @@ def _living(admin: psycopg.Connection, run: str, before: psycopg.Connection | No
     if before is not None:
         before.close()
     return admin
-
-
-def _differences(admin: psycopg.Connection, profile: Profile, major: int) -> tuple[str, ...]:
-    """The settings of the profile that only whoever starts the server can set, and that are set otherwise."""
-    wanted = {s.name: s for s in profile.of(major, Level.SERVER)}
-    found: dict[str, str] = dict(admin.execute(_SETTINGS, [list(wanted)]).fetchall())
-    return tuple(
-        f"{name} is {found[name]}, not {setting.value}: {setting.why}"
-        for name, setting in wanted.items()
-        if found.get(name) != setting.value
-    )

@@ -32,7 +32,8 @@ where locktype = 'advisory' and objsubid = 1 and granted"""
 
 @dataclass(frozen=True, slots=True)
 class Marker:
-    """What the comment of a database of ours says. ``state`` is the hash of its sequences at sealing time."""
+    """What the comment of a database of ours says. ``state`` is the hash of its sequences at sealing time, ``seed``
+    names the steps of a template, for people."""
 
     kind: str
     run: str
@@ -40,6 +41,7 @@ class Marker:
     used: str = ""
     state: str = ""
     notes: tuple[str, ...] = ()
+    seed: str = ""
 
     def comment(self, database: str) -> str:
         """The statement that marks ``database``, as used now."""

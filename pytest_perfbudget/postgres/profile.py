@@ -13,6 +13,22 @@ class Level(StrEnum):
     DATABASE = "database"
     SERVER = "server"
 
+    @classmethod
+    def of(cls, name: str) -> Level:
+        """Of a setting the user names: what is not known to belong to the server is tried on the database."""
+        return cls.SERVER if name in _OF_THE_SERVER else cls.DATABASE
+
+
+_OF_THE_SERVER = frozenset(
+    (
+        "autovacuum", "checkpoint_completion_target", "checkpoint_timeout", "fsync", "full_page_writes", "huge_pages",
+        "io_method", "io_workers", "max_connections", "max_locks_per_transaction", "max_prepared_transactions",
+        "max_wal_senders", "max_wal_size", "max_worker_processes", "min_wal_size", "shared_buffers",
+        "shared_preload_libraries", "track_activity_query_size", "wal_buffers", "wal_compression", "wal_level",
+    )
+)  # fmt: skip
+"""Context ``postmaster`` or ``sighup`` of pg_settings (wal_compression: a superuser's), of those a profile may name."""
+
 
 @dataclass(frozen=True, slots=True)
 class Setting:
@@ -35,6 +51,11 @@ class Profile:
     def of(self, major: int, level: Level | None = None) -> tuple[Setting, ...]:
         """The settings ``major`` knows, of one level or of both."""
         return tuple(s for s in self.settings if s.since <= major and level in (None, s.level))
+
+    def with_settings(self, name: str, *settings: Setting) -> Profile:
+        """A profile of that name with these in place of those of the same name, or after them."""
+        merged = {s.name: s for s in self.settings} | {s.name: s for s in settings}
+        return Profile(name, tuple(merged.values()))
 
     def digest(self, major: int) -> str:
         """Twelve hexadecimal digits over the names and values ``major`` knows."""

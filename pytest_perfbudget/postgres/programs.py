@@ -84,21 +84,15 @@ class ClusterSource:
         home = cache_folder(self.request.cache, self.user) / f"{self.kind}-{self.programs.version}"
         home.mkdir(mode=0o711, exist_ok=True)
         bin_folder = self.programs.bin_folder(home, self.user)
-        with cluster.take_slot(home, self.user) as slot:
+        with cluster.take_slot(home, self.user, self.request.slot) as slot:
             if fresh := not cluster.is_clean(slot.data, major):
                 cluster.rebuild(slot, bin_folder, major, self.user, self.request.progress)
-            command = [str(bin_folder / "postgres"), "-D", str(slot.data), *_listen(folder)]
+            command = [str(bin_folder / "postgres"), "-D", str(slot.data), *listen(folder)]
             command += command_line(self.request.profile, major)
             yield Launch(command, slot.data, (slot.held,), fresh)
 
     def reach(self, folder: RunFolder) -> psycopg.Connection | None:
-        """Not somebody else's server, where ours found the port taken."""
-        with contextlib.suppress(ServerError):
-            connection = conninfo.connect(conninfo.url(params(folder) | conninfo.IMPATIENT, MAINTENANCE))
-            if connection.execute("SHOW cluster_name").fetchone() == (folder.path.name,):
-                return connection
-            connection.close()
-        return None
+        return reach(folder)
 
     def remedy(self, log: str) -> str:
         return cluster.remedy(log)
@@ -110,7 +104,17 @@ def params(folder: RunFolder) -> dict[str, str]:
     return {"user": cluster.SUPERUSER, "host": host, "port": str(folder.port or _PORT)}
 
 
-def _listen(folder: RunFolder) -> list[str]:
+def reach(folder: RunFolder) -> psycopg.Connection | None:
+    """Not somebody else's server, where ours found the port taken."""
+    with contextlib.suppress(ServerError):
+        connection = conninfo.connect(conninfo.url(params(folder) | conninfo.IMPATIENT, MAINTENANCE))
+        if connection.execute("SHOW cluster_name").fetchone() == (folder.path.name,):
+            return connection
+        connection.close()
+    return None
+
+
+def listen(folder: RunFolder) -> list[str]:
     """The server's arguments for this address."""
     address = "127.0.0.1" if folder.port else ""
     sockets = "" if folder.port else '"' + str(folder.path).replace('"', '""') + '"'

@@ -6,12 +6,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from pytest_perfbudget.postgres.profile import DETERMINISTIC, Profile
-from pytest_perfbudget.processes.offer import Progress, Refusal, silent
+from pytest_perfbudget.processes.offer import Advance, Progress, Refusal, silent
 
 if TYPE_CHECKING:
     import psycopg
 
-__all__ = ["LOCALE", "Container", "Progress", "Refusal", "Request", "Server", "ServerKind", "silent", "windows"]
+__all__ = [
+    "LOCALE", "Advance", "Container", "Progress", "Refusal", "Request", "Server", "ServerKind", "silent", "windows",
+]  # fmt: skip
 
 LOCALE = "C.UTF-8"
 
@@ -31,7 +33,8 @@ class Container:
 class Request:
     """What a run asks for. ``run`` is the same for all workers of a run, ``worker`` tells them apart (``main``,
     ``gw0``); ``server`` is ``auto``, a kind or a DSN; ``major`` None takes any; ``cache`` None takes the default.
-    ``local`` are folders of programs, ``container`` is what a container is made with."""
+    ``local`` are folders of programs, ``container`` is what a container is made with; ``slot`` is the number of a
+    cluster kept in the cache, None for the first that nobody uses."""
 
     run: str
     worker: str = "main"
@@ -43,6 +46,7 @@ class Request:
     progress: Progress = silent
     local: tuple[str, ...] = ()
     container: Container = field(default_factory=Container)
+    slot: int | None = None
 
 
 class Server(Protocol):

@@ -12,6 +12,7 @@ from pytest_perfbudget.postgres.locales import locale_clause
 from pytest_perfbudget.postgres.markers import BUILDING, PREFIX, TEMPLATE, Marker, drop, key, ours, quoted
 from pytest_perfbudget.postgres.prepare import prepare
 from pytest_perfbudget.postgres.profile import Level
+from pytest_perfbudget.postgres.seeders import Target
 from pytest_perfbudget.postgres.sequences import sequence_state
 from pytest_perfbudget.postgres.server import Progress, Server, silent
 
@@ -48,7 +49,7 @@ class Template:
 
 def forget(server: Server, seed: Seed) -> None:
     """Drop the template of ``seed``, so that ``ensure`` builds it anew; one that another run uses stays."""
-    name = _name(seed.hashes(base(server))[-1])
+    name = _name(_hashes(server, seed)[-1])
     if key(name) not in markers.held_keys(server.admin):
         drop(server.admin, name)
 
@@ -57,6 +58,11 @@ def base(server: Server) -> str:
     """Everything besides the seed that makes a template what it is."""
     digest = server.profile.digest(server.major)
     return f"format {_FORMAT}, PostgreSQL {server.major}, {server.profile.name} {digest}, locale {server.locale}"
+
+
+def _hashes(server: Server, seed: Seed) -> tuple[str, ...]:
+    """On a server of somebody else each role has templates of its own."""
+    return seed.hashes(base(server) if server.throwaway else f"{base(server)}, owner {server.admin.info.user}")
 
 
 def ensure(server: Server, seed: Seed, progress: Progress = silent) -> Template:
@@ -68,7 +74,7 @@ def ensure(server: Server, seed: Seed, progress: Progress = silent) -> Template:
         SeedError: a step fails; nothing of it is left behind.
     """
     admin = server.admin
-    hashes = seed.hashes(base(server) if server.throwaway else f"{base(server)}, owner {admin.info.user}")
+    hashes = _hashes(server, seed)
     admin.execute("select pg_advisory_lock_shared(%s)", [key(_name(hashes[-1]))])
     admin.execute("select pg_advisory_lock(%s)", [key(f"build {server.run} {hashes[-1]}")])
     try:
@@ -83,7 +89,7 @@ def ensure(server: Server, seed: Seed, progress: Progress = silent) -> Template:
     if not built:
         _touch(admin, _name(hashes[-1]), marker)
     settings = admin.execute(_SETTINGS, [_name(hashes[-1])]).fetchall()
-    return Template(_name(hashes[-1]), hashes[-1], marker.notes, marker.state, tuple(settings), built)
+    return Template(_name(hashes[-1]), hashes[-1], (*seed.notes, *marker.notes), marker.state, tuple(settings), built)
 
 
 def _name(digest: str) -> str:
@@ -106,7 +112,7 @@ def _build(server: Server, seed: Seed, hashes: tuple[str, ...], progress: Progre
     try:
         _begin(server, building, origin)
         notes = _fill(server, seed, done, building, progress)
-        _seal(server, building, hashes[-1], notes)
+        _seal(server, building, hashes[-1], notes, seed.summary)
     except BaseException:
         if not admin.closed:
             drop(admin, building)
@@ -128,8 +134,9 @@ def _fill(server: Server, seed: Seed, done: int, building: str, progress: Progre
     notes: tuple[str, ...] = ()
     steps = seed.steps[done:]
     for number, step in enumerate(steps, done + 1):
-        with progress(f"seeding {number} of {len(seed.steps)}: {step.name}"), server.connect(building) as connection:
-            step.run(connection, server.dsn(building))
+        what = f"seeding {number} of {len(seed.steps)}: {step.name}"
+        with progress(what) as advance, server.connect(building) as connection:
+            step.run(Target(connection, server.dsn(building), advance))
         with progress(f"analysing after {step.name}"), server.connect(building) as connection:
             notes = prepare(connection)
     if not seed.steps:
@@ -138,7 +145,7 @@ def _fill(server: Server, seed: Seed, done: int, building: str, progress: Progre
     return notes
 
 
-def _seal(server: Server, building: str, digest: str, notes: tuple[str, ...]) -> None:
+def _seal(server: Server, building: str, digest: str, notes: tuple[str, ...], summary: str) -> None:
     """The rename decides between two builders: the second drops its own."""
     import psycopg
 
@@ -149,7 +156,7 @@ def _seal(server: Server, building: str, digest: str, notes: tuple[str, ...]) ->
     admin.execute(_END_SESSIONS, [building])
     for setting in () if server.throwaway else server.profile.of(server.major, Level.DATABASE):
         admin.execute(f"ALTER DATABASE {quoted(building)} RESET {setting.name}")
-    marker = Marker(TEMPLATE, server.run, digest, state=state, notes=notes)
+    marker = Marker(TEMPLATE, server.run, digest, state=state, notes=notes, seed=summary)
     try:
         with admin.transaction():
             admin.execute(f"ALTER DATABASE {quoted(building)} RENAME TO {quoted(name)}")

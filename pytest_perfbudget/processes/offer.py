@@ -7,13 +7,16 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
-Progress = Callable[[str], AbstractContextManager[None]]
-"""Called with what is being done, for anything that can take more than 2 s."""
+Advance = Callable[[float], None]
+"""Called with the share that is done, 0 to 1."""
+
+Progress = Callable[[str], AbstractContextManager[Advance]]
+"""Called with what is being done, for anything that can take more than 2 s; ``advance`` may be called or not."""
 
 
-def silent(_: str) -> AbstractContextManager[None]:
+def silent(_: str) -> AbstractContextManager[Advance]:
     """The progress nobody looks at."""
-    return contextlib.nullcontext()
+    return contextlib.nullcontext(lambda share: None)
 
 
 @dataclass(frozen=True, slots=True)

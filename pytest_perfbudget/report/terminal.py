@@ -31,6 +31,8 @@ def summary(result: RunResult, verbosity: int) -> list[str]:
         lines += ["", *_table(shown)]
     for verdict, (title, hint) in NOTED.items():
         lines += _noted(title, hint, [test for test in judged if _has(test, verdict)], verdict)
+    if shown:
+        lines += _section("not as profile and seed would have it", _notes(judged))
     lines += _section("problems of the whole run", [line for problem in result.problems for line in _problem(problem)])
     lines += _section("loosened against --perf-baseline", result.loosened)
     return lines + _section("changes of the baselines", result.changes)
@@ -44,6 +46,10 @@ def _has(test: TestResult, verdict: Verdict) -> bool:
     return test.verdict is verdict or any(finding.verdict is verdict for finding in test.findings)
 
 
+def _notes(tests: Sequence[TestResult]) -> list[str]:
+    return list(dict.fromkeys(note for test in tests if test.evidence for note in test.evidence.notes))
+
+
 def _headline(result: RunResult, judged: Sequence[TestResult], rest: int) -> str:
     statements = sum(_statements(test) for test in judged)
     count = f"{len(judged) - rest} of {_counted(len(judged), 'test')}" if rest else _counted(len(judged), "test")
@@ -53,6 +59,8 @@ def _headline(result: RunResult, judged: Sequence[TestResult], rest: int) -> str
     skipped = len(result.tests) - len(judged)
     parts += [f"{skipped} skipped"] if skipped else []
     parts += [_counted(len(result.problems), "problem")] if result.problems else []
+    if notes := _notes(judged):
+        parts.append(f"{_counted(len(notes), 'note')} (-v)" if not rest else _counted(len(notes), "note"))
     if environment := result.environment:
         parts.append(f"PostgreSQL {environment.version} {environment.server}, {environment.profile}")
     return "perfbudget: " + " · ".join(parts)

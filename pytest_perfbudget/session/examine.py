@@ -96,18 +96,19 @@ class Examiner:
 
     def _judge(self, budget: Budget) -> tuple[TestEvidence, Judgement]:
         statements = self._place.completed(self._statements)
-        evidence = gather(self._test, budget.name, statements, self._place.facts.environment)
+        facts = self._place.facts
+        evidence = replace(gather(self._test, budget.name, statements, facts.environment), notes=facts.notes)
         if not evidence.queries:
             return evidence, Judgement((self._silent(budget),))
         evidence = self._prober.gather(evidence, self._asked(budget, evidence))
-        baseline = self._promises.baseline(self._place.facts.environment.major, budget.name)
+        baseline = self._promises.baseline(facts.environment.major, budget.name)
         resources = self._resources.findings(budget)
         bench = Bench(
             date.today(),
-            self._place.facts.pages,
+            facts.pages,
             self._parts.rules,
             resources,
-            ancestors=self._place.facts.ancestors,
+            ancestors=facts.ancestors,
             sole=budget.name not in self._promises.suite.budgets,
         )
         judgement = judge(budget, evidence, baseline, bench)

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from pytest_perfbudget.postgres.profile import DETERMINISTIC, Profile
 from pytest_perfbudget.postgres.server import Container
+
+if TYPE_CHECKING:
+    from pytest_perfbudget.postgres.seeders import Entry
 
 CATEGORIES = ("new", "better", "equivalent", "worse", "alternative", "unused")
 """What an update can record. The first three are recorded by ``--perf-update`` alone."""
@@ -24,14 +29,14 @@ class Options:
     run_id: str
     worker: str = "main"
     budgets: Path = Path("budgets")
-    seed: tuple[str, ...] = ()
+    seed: tuple[Entry, ...] = ()
     server: str = "auto"
     local: tuple[str, ...] = ()
     container: Container = field(default_factory=Container)
     postgres: int = 18
     redis: str = "auto"
     redis_image: str = "redis:7"
-    profile: str = "deterministic"
+    profile: Profile = DETERMINISTIC
     env: tuple[str, ...] = ()
     update: bool = False
     accept: frozenset[str] = frozenset()

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from pytest_perfbudget.capture.driver import Driver
 from pytest_perfbudget.model import Finding, TestEvidence
+from pytest_perfbudget.postgres.seeders import Seeder
 from pytest_perfbudget.postgres.server import ServerKind
 from pytest_perfbudget.report.reporter import Reporter
 from pytest_perfbudget.rules.base import Rule
@@ -21,6 +22,7 @@ class Parts:
     """Server kinds in the order ``auto`` asks them; ``finding`` is the last word on each finding."""
 
     servers: tuple[ServerKind, ...] = ()
+    seeders: tuple[Seeder, ...] = ()
     drivers: tuple[Driver, ...] = ()
     rules: tuple[Rule, ...] = ()
     reporters: tuple[Reporter, ...] = ()

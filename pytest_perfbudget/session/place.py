@@ -18,12 +18,15 @@ from pytest_perfbudget.plans.relations import Ancestors
 from pytest_perfbudget.postgres import catalogue, dsn, embedded, spares, stamp
 from pytest_perfbudget.postgres.dsn import is_dsn
 from pytest_perfbudget.postgres.markers import database_name
+from pytest_perfbudget.postgres.profiles.readback import differences
 from pytest_perfbudget.postgres.seed import Seed
+from pytest_perfbudget.postgres.seeders import BUILTIN, Entry
 from pytest_perfbudget.postgres.server import Progress, Server
 from pytest_perfbudget.postgres.templates import Template, ensure, forget
 from pytest_perfbudget.session.options import Options
 from pytest_perfbudget.session.parts import Parts
 from pytest_perfbudget.session.servers import Postgres
+from pytest_perfbudget.session.standby import Standby
 from pytest_perfbudget.session.succession import Database, Succession
 
 if TYPE_CHECKING:
@@ -35,20 +38,21 @@ PATIENCE = "set lock_timeout = '100ms'; set statement_timeout = '60s'"
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """The stamp of the seeded database, its tables' sizes in 8 kB pages, and their names with and without schema,
-    and what each partition is a part of (``catalogue.ancestors``)."""
+    """The stamp of the seeded database, its tables' sizes in 8 kB pages, their names with and without schema, what each
+    partition is a part of (``catalogue.ancestors``), and what is otherwise than profile and seed would have it."""
 
     environment: Environment
     pages: Mapping[str, int]
     tables: frozenset[str]
     ancestors: Ancestors
+    notes: tuple[str, ...] = ()
 
 
 class Place:
     """One per process. Whatever fails once fails again in the same words, without being tried again."""
 
     def __init__(self, options: Options, parts: Parts, progress: Progress) -> None:
-        self._options, self._progress = options, progress
+        self._options, self._parts, self._progress = options, parts, progress
         self.postgres = Postgres(options, parts, progress)
         self.hub = Hub(str(options.root))
         self.database = database_name(options.run_id, options.worker)
@@ -111,9 +115,13 @@ class Place:
         """The steps that make the database.
 
         Raises:
-            SeedError: a step is neither a file nor a callable.
+            SeedError: no seeder takes a step, or it cannot be used.
         """
-        return Seed.of(self._options.seed, self._options.root)
+        return self._steps(self._options.seed)
+
+    def _steps(self, entries: Sequence[Entry]) -> Seed:
+        options = self._options
+        return Seed.of(entries, options.root, self._parts.seeders or BUILTIN, options.env)
 
     def open(self) -> None:
         """Have the server running and this process's database there."""
@@ -124,12 +132,17 @@ class Place:
         return self._own.fresh(owner)
 
     @cached_property
+    def standby(self) -> Standby:
+        """The standby of the run's server, made when a database of it is asked for."""
+        return Standby(self.server, self.postgres.request)
+
+    @cached_property
     def _own(self) -> Succession:
         own = Succession(self.server, self.template, self.database)
         self.hub.watch(self.database)
         return own
 
-    def beside(self, key: object, seed: Sequence[str] | None) -> Succession:
+    def beside(self, key: object, seed: Sequence[Entry] | None) -> Succession:
         """Databases of another seed (None is the project's), under a name of their own, for whoever has the ``key``.
         What is sent to them is nobody's evidence.
 
@@ -139,7 +152,7 @@ class Place:
         if key not in self._beside:
             name = f"{self.database}_{len(self._beside) + 1}"
             try:
-                steps = None if seed is None else Seed.of(seed, self._options.root)
+                steps = None if seed is None else self._steps(seed)
                 template = ensure(self.server, steps, self._progress) if steps else self.template
                 self._beside[key] = Succession(self.server, template, name)
             except PerfbudgetError as error:
@@ -158,6 +171,7 @@ class Place:
                 catalogue.pages(connection),
                 catalogue.tables(connection),
                 catalogue.ancestors(connection),
+                (*differences(connection, self.server.profile, self.server.major), *self.template.notes),
             )
 
     def completed(self, statements: Sequence[Statement]) -> Sequence[Statement]:
@@ -208,6 +222,8 @@ class Place:
         if self._server is None:
             return
         try:
+            if "standby" in vars(self):
+                self.standby.close()
             for beside in self._beside.values():
                 if isinstance(beside, Succession):
                     beside.close(keep=False)

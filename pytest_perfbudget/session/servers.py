@@ -19,11 +19,12 @@ class Postgres:
 
     def __init__(self, options: Options, parts: Parts, progress: Progress) -> None:
         self._kinds, self._progress = parts.servers, progress
-        self._request = Request(
+        self.request = Request(
             run=options.run_id,
             worker=options.worker,
             server=options.server,
             major=options.postgres,
+            profile=options.profile,
             cache=options.cache,
             progress=progress,
             local=options.local,
@@ -38,7 +39,7 @@ class Postgres:
         Raises:
             ServerError: no kind of the name that was given.
         """
-        return choose(self._kinds, self._wanted, self._request)
+        return choose(self._kinds, self._wanted, self.request)
 
     def described(self) -> str:
         """What was chosen, for the header."""
@@ -48,7 +49,7 @@ class Postgres:
         """Raises ServerError: there is none to be had, or it does not start."""
         kind = taken(self.choice(), self._wanted)
         with self._progress("starting PostgreSQL"):
-            return kind.start(self._request)
+            return kind.start(self.request)
 
 
 class Redis:

@@ -20,6 +20,7 @@ from pytest_perfbudget.verdict.generic import check_generic
 from pytest_perfbudget.verdict.judgement import Judgement, by_rank, waive
 from pytest_perfbudget.verdict.limits import check_limits
 from pytest_perfbudget.verdict.pairing import pair
+from pytest_perfbudget.verdict.route import check_route
 from pytest_perfbudget.verdict.rules import Records, check_rules, explaining
 
 
@@ -61,6 +62,7 @@ def _absolute(budget: Budget, queries: Sequence[QueryEvidence], bench: Bench, re
     findings = [*check_clauses(budget, queries, bench.pages, bench.ancestors), *check_limits(budget, queries)]
     findings += check_rules(budget, queries, bench.rules, records)
     findings += check_generic(budget, queries, bench.pages, bench.ancestors, records)
+    findings += check_route(budget, queries)
     for name, narrowed in budget.queries.items():
         matched = [query for query in queries if name in query.names]
         if matched:

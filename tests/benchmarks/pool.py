@@ -26,7 +26,7 @@ from psycopg_pool import ConnectionPool
 from pytest_perfbudget.pool import AdaptivePool, Policy
 from pytest_perfbudget.postgres.embedded import Embedded
 from pytest_perfbudget.postgres.profile import DETERMINISTIC, Level, Setting
-from pytest_perfbudget.postgres.server import Refusal, Request
+from pytest_perfbudget.postgres.server import Request
 
 SIZES = (1, 2, 4, 8, 16, 32, 64)
 THREADS = (1, 4, 16, 64)
@@ -130,8 +130,7 @@ def main() -> int:
         Path(cache).chmod(0o755)
         room = Setting("max_connections", "300", "every pool is open at once", Level.SERVER)
         profile = replace(DETERMINISTIC, settings=(*DETERMINISTIC.settings, room))
-        server = Embedded().offer(Request(run=uuid.uuid4().hex, cache=cache, profile=profile))
-        assert not isinstance(server, Refusal), server.reason
+        server = Embedded().start(Request(run=uuid.uuid4().hex, cache=cache, profile=profile))
         try:
             server.admin.execute("CREATE DATABASE pooled")
             dsn = server.dsn("pooled")

@@ -27,7 +27,7 @@ from pytest_perfbudget.postgres.clones import clone, drop
 from pytest_perfbudget.postgres.embedded import Embedded
 from pytest_perfbudget.postgres.profile import QUIET
 from pytest_perfbudget.postgres.seed import Seed
-from pytest_perfbudget.postgres.server import Refusal, Request
+from pytest_perfbudget.postgres.server import Request
 from pytest_perfbudget.postgres.templates import ensure
 
 ANALYSES = 12
@@ -135,9 +135,7 @@ def steps(texts: object) -> Iterator[tuple[str, ...]]:
 @contextmanager
 def seeded() -> Iterator[str]:
     """A clone of the example's database, by its DSN."""
-    server = Embedded().offer(Request(run=uuid.uuid4().hex, cache=os.environ.get("PERFBUDGET_CACHE")))
-    if isinstance(server, Refusal):
-        raise SystemExit(server.reason)
+    server = Embedded().start(Request(run=uuid.uuid4().hex, cache=os.environ.get("PERFBUDGET_CACHE")))
     try:
         template = ensure(server, Seed.of(SEED, EXAMPLE))
         clone(server, template, "perfbudget_dump")

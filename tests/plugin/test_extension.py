@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -34,3 +35,18 @@ def test_its_code_can_be_waived(house: Shop) -> None:
     without = house.run()
     assert without.code == 4
     assert "ACME101" in without.text
+
+
+def test_its_step_of_the_seed_fills_the_database(house: Shop) -> None:
+    steps = 'seed = ["schema.sql", { fixtures = "shop.json" }]'
+    more = '{"orders": [{"id": 30001, "customer_id": 77, "status": "open", "total": 1}]}'
+    test = """
+        def test_row(perf):
+            assert perf.run("select id from orders where id > 30000") == [(30001,)]
+    """
+    project = (house.path / "pyproject.toml").read_text().replace('seed = ["schema.sql"]', steps)
+    house.write(**{"pyproject.toml": project, "shop.json": more, "test_row.py": textwrap.dedent(test)})
+    assert house.run(*HOUSE, "test_row.py").code == 0
+    without = house.run("test_row.py")
+    assert without.code == 4
+    assert "no seeder takes the step 'fixtures' of the seed" in without.text

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_perfbudget.units import format_count, format_measure, format_seconds, ratio, seconds
+from pytest_perfbudget.units import format_bytes, format_count, format_measure, format_seconds, ratio, seconds
 
 
 @pytest.mark.parametrize(
@@ -45,3 +45,11 @@ def test_counts_have_thousands_and_costs_their_decimals() -> None:
 @given(st.floats(1e-6, 1e4))
 def test_what_is_shown_is_within_a_percent_of_what_was_measured(value: float) -> None:
     assert seconds(format_seconds(value).replace(",", "")) == pytest.approx(value, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0, "0 bytes"), (1023, "1,023 bytes"), (1024, "1 kB"), (7_500_000, "7.15 MB"), (178_257_920, "170 MB")],
+)
+def test_bytes(value: float, text: str) -> None:
+    assert format_bytes(value) == text

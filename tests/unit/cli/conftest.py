@@ -9,14 +9,13 @@ import psycopg
 import pytest
 
 from pytest_perfbudget.postgres.embedded import Embedded
-from pytest_perfbudget.postgres.server import Refusal, Request
+from pytest_perfbudget.postgres.server import Request
 
 
 @pytest.fixture(scope="session")
 def two_databases(server_cache: str) -> Iterator[tuple[str, str]]:
     """DSNs of one schema with an index on ``customer`` and without."""
-    server = Embedded().offer(Request(run=uuid.uuid4().hex, cache=server_cache))
-    assert not isinstance(server, Refusal), server.reason
+    server = Embedded().start(Request(run=uuid.uuid4().hex, cache=server_cache))
     for name in ("drift_old", "drift_new"):
         server.admin.execute(f"DROP DATABASE IF EXISTS {name}")
         server.admin.execute(f"CREATE DATABASE {name}")

@@ -10,6 +10,7 @@ import pytest
 
 from pytest_perfbudget.errors import SettingsError
 from pytest_perfbudget.plugin.settings import read
+from pytest_perfbudget.postgres.profile import DETERMINISTIC
 from pytest_perfbudget.session.options import Options
 
 
@@ -20,7 +21,7 @@ def settings(tmp_path: Path, text: str = "", environ: dict[str, str] | None = No
 
 def test_defaults(tmp_path: Path) -> None:
     found = settings(tmp_path)
-    assert (found.server, found.postgres, found.profile, found.seed) == ("auto", 18, "deterministic", ())
+    assert (found.server, found.postgres, found.profile, found.seed) == ("auto", 18, DETERMINISTIC, ())
     assert found.budgets == tmp_path / "budgets"
 
 
@@ -36,13 +37,35 @@ def test_a_list_in_a_variable_is_split_at_the_path_separator(tmp_path: Path) -> 
     assert found.seed == ("a.sql", "b.sql")
 
 
+def test_a_profile_is_found_by_its_name_in_the_file_and_among_ours(tmp_path: Path) -> None:
+    machine = 'machine = { memory = "16 GB", cores = 4 }\n'
+    mine = '[tool.perfbudget.profiles.mine]\nextends = "web"\nsettings = { work_mem = "1MB" }\n'
+    found = settings(tmp_path, f'[tool.perfbudget]\nprofile = "mine"\n{machine}{mine}').profile
+    values = {setting.name: setting.value for setting in found.settings}
+    assert (found.name, values["work_mem"], values["effective_cache_size"]) == ("mine", "1MB", "12GB")
+    other = settings(tmp_path, f"[tool.perfbudget]\n{machine}", {"PERFBUDGET_PROFILE": "dw"}).profile
+    assert other.name == "dw"
+
+
+def test_a_seed_is_a_list_of_texts_and_tables_or_one_of_them(tmp_path: Path) -> None:
+    table = {"run": "make", "files": ["*.sql"]}
+    written = '{ run = "make", files = ["*.sql"] }'
+    assert settings(tmp_path, f'[tool.perfbudget]\nseed = ["a.sql", {written}]').seed == ("a.sql", table)
+    assert settings(tmp_path, f"[tool.perfbudget]\nseed = {written}").seed == (table,)
+    assert settings(tmp_path, '[tool.perfbudget]\nseed = "a.sql"').seed == ("a.sql",)
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
         ('[tool.perfbudget]\nservr = "x"', "did you mean server?"),
         ("[tool.perfbudget]\nseed = 3", "is not a list of texts"),
+        ('[tool.perfbudget]\nseed = ["a.sql", {}]', "is not a list of texts"),
         ("[tool.perfbudget]\npostgres = 9", "is not a PostgreSQL major"),
         ('[tool.perfbudget]\nprofile = "fast"', "give deterministic"),
+        ('[tool.perfbudget]\nprofile = "web"', "machine = {"),
+        ('[tool.perfbudget]\nmachine = "small"', "is not a table"),
+        ('[tool.perfbudget]\nprofiles = "small"', "is not a table"),
         ('[tool.perfbudget]\nstrict = "maybe"', "is not true or false"),
         ("[tool.perfbudget\n", "is not TOML"),
     ],

@@ -16,7 +16,7 @@ from pytest_perfbudget.postgres.markers import held_keys, run_key
 from pytest_perfbudget.postgres.profile import DETERMINISTIC
 from pytest_perfbudget.postgres.seed import Seed
 from pytest_perfbudget.postgres.spares import Spares
-from pytest_perfbudget.postgres.templates import Template, ensure
+from pytest_perfbudget.postgres.templates import Template, ensure, forget
 
 PASSWORD = "p@:/?# %w"
 
@@ -106,6 +106,20 @@ def test_a_template_of_another_role_is_neither_used_nor_replaced(server: Server,
     assert mine.built
     assert {theirs.name, mine.name} <= found
     assert theirs.name != mine.name
+
+
+def test_a_template_is_built_anew_where_it_was_forgotten(dsn: str, tmp_path: Path) -> None:
+    used = enter(dsn)
+    first = seeded(used, tmp_path)
+    used.close()
+    again = enter(dsn)
+    assert not seeded(again, tmp_path).built
+    again.close()
+    third = enter(dsn)
+    forget(third, Seed.of(["a.sql"], tmp_path))
+    assert first.name not in names(third)
+    assert seeded(third, tmp_path).built
+    third.close()
 
 
 def test_without_createdb_the_error_says_what_to_type(server: Server, dsn: str) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from pytest_perfbudget.model import Environment, Site, Statement, TestEvidence
 from pytest_perfbudget.postgres.embedded import Embedded
-from pytest_perfbudget.postgres.server import Refusal, Request, Server
+from pytest_perfbudget.postgres.server import Request, Server
 from pytest_perfbudget.session.probe import Prober
 from pytest_perfbudget.verdict.gather import gather
 
@@ -27,8 +27,7 @@ ANALYZE parcels
 
 @pytest.fixture(scope="module")
 def server(server_cache: str) -> Iterator[Server]:
-    offered = Embedded().offer(Request(run=uuid.uuid4().hex, cache=server_cache))
-    assert not isinstance(offered, Refusal), offered.reason
+    offered = Embedded().start(Request(run=uuid.uuid4().hex, cache=server_cache))
     offered.admin.execute("CREATE DATABASE probed")
     with offered.connect("probed") as connection:
         for statement in SCHEMA.split(";"):
