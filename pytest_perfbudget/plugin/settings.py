@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import uuid
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_perfbudget.errors import At, SettingsError
 from pytest_perfbudget.plugin import ci
+from pytest_perfbudget.plugin.combinations import refuse_combinations
 from pytest_perfbudget.plugin.options import OPTIONS
 from pytest_perfbudget.postgres.server import Container
 from pytest_perfbudget.session.options import CATEGORIES, Options
@@ -90,7 +91,7 @@ def read(options: Mapping[str, Any], environ: Mapping[str, str], file: Path, roo
         cache=environ.get("PERFBUDGET_CACHE") or None,
         ci=ci.evidence(environ),
     )
-    _combinations(result)
+    refuse_combinations(result)
     return result
 
 
@@ -216,37 +217,3 @@ def check_reports(reports: Iterable[tuple[str, Path]], known: Collection[str]) -
         if kind not in known:
             words = f"--perf-report={kind}:{path}: no such kind of report"
             raise SettingsError(words, remedy=f"give {', '.join(known)}, such as --perf-report={min(known)}:{path}")
-
-
-def _combinations(options: Options) -> None:
-    """What cannot be asked for together. Refusing an update under CI prints the evidence."""
-    checks: list[tuple[Callable[[], bool], str, str]] = [
-        (
-            lambda: options.update and options.ci is not None and not options.dry_run,
-            f"baselines are not updated in CI ({options.ci})",
-            "update them on your machine and commit them; PERFBUDGET_CI=0 says that this is not CI",
-        ),
-        (
-            lambda: bool({"worse", "alternative"} & options.accept) and not options.reason,
-            f"--perf-accept={'worse' if 'worse' in options.accept else 'alternative'} needs a reason",
-            'add --perf-reason "why it is meant": it is stored beside the baseline',
-        ),
-        (
-            lambda: options.dry_run and not options.update,
-            "--perf-dry-run shows what --perf-update would write",
-            "add --perf-update",
-        ),
-        (
-            lambda: options.update and bool(options.baseline_ref),
-            "--perf-baseline judges by another git ref, so nothing can be updated",
-            "leave out --perf-update or --perf-baseline",
-        ),
-        (
-            lambda: options.explain and options.update,
-            "--perf-explain judges nothing, so nothing can be updated",
-            "leave out --perf-update or --perf-explain",
-        ),
-    ]
-    for broken, what, remedy in checks:
-        if broken():
-            raise SettingsError(what, remedy=remedy)

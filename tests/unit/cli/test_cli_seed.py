@@ -30,8 +30,7 @@ def cache(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def start(cache: Path) -> Server:
-    server = Embedded().start(Request(run=uuid.uuid4().hex, cache=str(cache)))
-    return server
+    return Embedded().start(Request(run=uuid.uuid4().hex, cache=str(cache)))
 
 
 def seeded(server: Server, folder: Path, name: str) -> Template:
