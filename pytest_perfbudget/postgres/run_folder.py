@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import re
 import shutil
 import stat
 import sys
@@ -22,6 +23,7 @@ _PREFIX = "perfbudget-"
 _SOCKET_PATH = 103 if sys.platform == "darwin" else 107  # bytes in sockaddr_un.sun_path, without its end
 _PORT = 5432
 _ABANDONED = 60.0  # seconds
+_OURS = re.compile(re.escape(_PREFIX) + r"\w{12}", re.ASCII)  # by ``plan``; a run's id is longer than 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +103,8 @@ def make(folder: RunFolder, user: ServerUser) -> None:
 
 def sweep(beside: RunFolder, user: ServerUser) -> None:
     """Remove what killed supervisors left: folders of ours that neither a server nor a starter holds."""
-    for path in beside.path.parent.glob(f"{_PREFIX}*"):
+    named = (path for path in beside.path.parent.glob(f"{_PREFIX}*") if _OURS.fullmatch(path.name))
+    for path in named:
         with contextlib.suppress(OSError):
             folder, found = RunFolder(path), path.lstat()
             if path == beside.path or not stat.S_ISDIR(found.st_mode) or found.st_uid != user.uid:
