@@ -22,7 +22,7 @@ from pytest_perfbudget.processes.unprivileged import ServerUser
 _PREFIX = "perfbudget-"
 _SOCKET_PATH = 103 if sys.platform == "darwin" else 107  # bytes in sockaddr_un.sun_path, without its end
 _ABANDONED = 60.0  # seconds
-_OURS = re.compile(re.escape(_PREFIX) + r"\w{12}(?:-[a-z]+)?", re.ASCII)  # by ``plan``; a run's id is longer than 12
+_OURS = re.compile(re.escape(_PREFIX) + r"\w{12}(-[a-z]{1,2})?", re.ASCII)  # by ``plan``; a run's id is longer than 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,8 @@ class RunFolder:
 
 def plan(run: str, user: ServerUser, socket: str, kind: str = "") -> RunFolder:
     """Where the run's folder will be: in the temporary folder or /tmp, where the path of ``socket`` in it is short
-    enough; else anywhere, and with a port. ``kind`` tells apart what one run has several of.
+    enough; else anywhere, and with a port. ``kind`` tells apart what one run has several of: empty,
+    or a hyphen and one or two letters.
 
     Raises:
         ServerError: no temporary folder can be used.
@@ -98,15 +99,11 @@ def make(folder: RunFolder, user: ServerUser) -> None:
 
 def sweep(beside: RunFolder, user: ServerUser) -> None:
     """Remove what killed supervisors left: folders of ours that neither a server nor a starter holds."""
-    for path in beside.path.parent.glob(f"{_PREFIX}*"):
+    named = (path for path in beside.path.parent.glob(f"{_PREFIX}*") if _OURS.fullmatch(path.name))
+    for path in named:
         with contextlib.suppress(OSError):
             folder, found = RunFolder(path), path.lstat()
-            if (
-                path == beside.path
-                or not _OURS.fullmatch(path.name)
-                or not stat.S_ISDIR(found.st_mode)
-                or found.st_uid != user.uid
-            ):
+            if path == beside.path or not stat.S_ISDIR(found.st_mode) or found.st_uid != user.uid:
                 continue
             if not folder.alive.exists() and time.time() - found.st_mtime < _ABANDONED:
                 continue  # a run that is just beginning
