@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import secrets
+import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -35,7 +36,10 @@ class Container:
     name = "container"
 
     def refusal(self, request: Request) -> Refusal | None:
-        """Not without an engine; under ``auto`` not without the image, as pulling takes minutes."""
+        """Not without an engine; under ``auto`` not without the image, as pulling takes minutes. Nothing speaks against
+        the container that another worker of the run has."""
+        if sys.platform != "win32" and ContainerSource.of(request).folder().address.exists():
+            return None
         return engine.refusal(_image(request), pull=request.server == self.name)
 
     def start(self, request: Request) -> Server:
@@ -43,14 +47,13 @@ class Container:
         from pytest_perfbudget.postgres.own import own_server
         from pytest_perfbudget.processes import containers
         from pytest_perfbudget.processes.runner import Runner
-        from pytest_perfbudget.processes.unprivileged import ourselves
 
         containers.pull(_image(request), request.progress)
         if request.container.reuse:
             from pytest_perfbudget.postgres import kept
 
             return kept.start(request)
-        share = Runner(ContainerSource(request, ourselves())).attach_or_start()
+        share = Runner(ContainerSource.of(request)).attach_or_start()
         server = own_server(self.name, request, params(share.folder) or {}, share)
         if request.major not in (None, server.major):
             server.close()
@@ -66,6 +69,12 @@ class ContainerSource:
     request: Request
     user: ServerUser
     name: str = "the container"
+
+    @classmethod
+    def of(cls, request: Request) -> ContainerSource:
+        from pytest_perfbudget.processes.unprivileged import ourselves
+
+        return cls(request, ourselves())
 
     def folder(self) -> RunFolder:
         from pytest_perfbudget.processes import run_folder

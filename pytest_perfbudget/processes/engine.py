@@ -13,7 +13,7 @@ from urllib.parse import quote, urlsplit
 
 from pytest_perfbudget.processes.offer import Refusal
 
-_PATIENCE = 0.5  # seconds an engine may take to answer
+_PATIENCE = 2.0  # seconds an engine that is there may take to answer, on a machine that is busy
 _INSTALL = "pip install 'pytest-perfbudget[containers]'"
 
 

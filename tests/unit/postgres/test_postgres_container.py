@@ -136,6 +136,11 @@ def test_workers_of_a_run_share_one_container_until_the_last_has_gone() -> None:
         worker.end(signal.SIGKILL)
     assert len(started) == 1
     assert len(containers_of(run)) == 1
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tempfile.tempdir", "/tmp")
+        patch.setenv("DOCKER_HOST", "unix:///nowhere")
+        assert Container().refusal(Request(run, major=18)) is None, "no worker goes another way, whatever it sees"
+        assert Container().refusal(Request(uuid.uuid4().hex, major=18)) is not None
     workers[3].end()
     assert gone(run)
 
