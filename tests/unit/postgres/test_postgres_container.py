@@ -25,7 +25,7 @@ from pytest_perfbudget.postgres.profile import DETERMINISTIC, Profile, Setting
 from pytest_perfbudget.postgres.seed import Seed
 from pytest_perfbudget.postgres.server import Container as Made
 from pytest_perfbudget.postgres.templates import ensure
-from pytest_perfbudget.processes import engine
+from pytest_perfbudget.processes import engine, locks
 
 USER = """
 import sys, time
@@ -165,9 +165,12 @@ def test_what_a_killed_tender_leaves_is_removed_by_the_next_run() -> None:
     run = uuid.uuid4().hex
     user = User("signal", run)
     user.ready()
-    for pid in tenders(run):
+    for pid in tenders(run):  # and their supervisors, which name them
         os.kill(pid, signal.SIGKILL)
     user.end(signal.SIGKILL)
+    free = locks.lock(Path(f"/tmp/perfbudget-{run[:12]}-c/alive"), 20)
+    assert free is not None
+    os.close(free)
     assert containers_of(run)
     Container().start(asked()).close()
     assert gone(run)

@@ -27,13 +27,13 @@ ANALYZE parcels
 
 @pytest.fixture(scope="module")
 def server(server_cache: str) -> Iterator[Server]:
-    offered = Embedded().start(Request(run=uuid.uuid4().hex, cache=server_cache))
-    offered.admin.execute("CREATE DATABASE probed")
-    with offered.connect("probed") as connection:
+    started = Embedded().start(Request(run=uuid.uuid4().hex, cache=server_cache))
+    started.admin.execute("CREATE DATABASE probed")
+    with started.connect("probed") as connection:
         for statement in SCHEMA.split(";"):
             connection.execute(statement.encode())
-    yield offered
-    offered.close()
+    yield started
+    started.close()
 
 
 class Place:
