@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pytest_perfbudget.processes.run_folder import RunFolder, sweep
-from pytest_perfbudget.processes.unprivileged import ourselves
+from pytest_perfbudget.processes.unprivileged import server_user
 
 MINE = "perfbudget-0123456789ab"
 
@@ -18,6 +18,7 @@ MINE = "perfbudget-0123456789ab"
     [
         ("perfbudget-ba9876543210", True),
         ("perfbudget-ba9876543210-c", True),
+        ("perfbudget-ba9876543210-rc", True),
         (MINE, False),
         ("perfbudget-test-cache-abcdefgh", False),
         ("perfbudget-reports", False),
@@ -25,9 +26,9 @@ MINE = "perfbudget-0123456789ab"
     ],
 )
 def test_only_the_folders_of_runs_are_swept(tmp_path: Path, name: str, goes: bool) -> None:
-    left = tmp_path / name
+    left, user = tmp_path / name, server_user()
     left.mkdir()
-    (left / "server.log").write_text("")
+    user.own(left)
     os.utime(left, (0, 0))
-    sweep(RunFolder(tmp_path / MINE), ourselves())
+    sweep(RunFolder(tmp_path / MINE), user)
     assert left.exists() is not goes
