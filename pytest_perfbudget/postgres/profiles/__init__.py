@@ -17,8 +17,9 @@ PARALLEL = DETERMINISTIC.with_settings(
     Setting("max_parallel_workers", "64", "a worker a plan asks for is always to be had"),
     Setting("parallel_leader_participation", "off", "whether it still finds rows is a race, counted by a block or two"),
 )
-"""Plans may be parallel, and the workers they ask for are always there. What they count is exact, but where a LIMIT
-ends them early: then each has read as far as it came."""
+"""Plans may be parallel, and the workers they ask for are always there. Rows are counted exactly. So are blocks, but
+for one more or less where workers share an index, and but for a LIMIT that ends workers early: then each has read as
+far as it came."""
 
 ALTER_PLANS = frozenset(
     (

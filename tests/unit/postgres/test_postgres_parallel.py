@@ -1,4 +1,7 @@
-"""The profile ``deterministic-parallel``: plans with workers, and the same work each time."""
+"""The profile ``deterministic-parallel``: plans with workers, and the same work each time.
+
+A parallel index-only scan touches one block more in some runs, 2 of 50 when it was measured.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -43,7 +46,7 @@ def parallel(cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 @pytest.mark.parametrize("query", QUERIES)
 def test_work_is_the_same_each_time_with_all_workers_there(parallel: Server, query: str) -> None:
-    found = set()
+    found, blocks = set(), set()
     for _ in range(REPETITIONS):
         with parallel.connect("perfbudget_parallel") as connection:
             _explain(connection, query)  # the catalogue is read by the first
@@ -52,8 +55,10 @@ def test_work_is_the_same_each_time_with_all_workers_there(parallel: Server, que
         assert "'Workers Planned': 2" in text
         assert "'Workers Launched': 2" in text
         counted = work(parse([document]), parallel.major)
-        found.add((counted.buffers, counted.rows, counted.loops, counted.temp, counted.spills, counted.heap_fetches))
+        found.add((counted.rows, counted.loops, counted.temp, counted.spills, counted.heap_fetches))
+        blocks.add(counted.buffers)
     assert len(found) == 1
+    assert max(blocks) - min(blocks) <= 2 * ("Index Only Scan" in text)  # one for each worker
 
 
 def _explain(connection: psycopg.Connection, query: str) -> object:
