@@ -15,10 +15,10 @@ from pytest_perfbudget.budgets.keys import KEYS
 from pytest_perfbudget.cli.main import COMMANDS
 from pytest_perfbudget.plugin import fixtures, hookspecs
 from pytest_perfbudget.plugin.options import OPTIONS
-from pytest_perfbudget.plugin.settings import DEFAULTS, TABLES
 from pytest_perfbudget.postgres.profiles import BUILTIN as PROFILES
 from pytest_perfbudget.rules import BUILTIN
 from pytest_perfbudget.rules.reference import reference
+from pytest_perfbudget.session.settings import DEFAULTS, TABLES
 
 ROOT = Path(__file__).parent.parent
 REFERENCE = ROOT / "docs" / "reference"

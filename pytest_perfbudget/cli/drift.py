@@ -1,22 +1,28 @@
 """The same statements planned by two majors, as a table. It is a report: exit 0 whatever it shows.
 
 From baselines, without any server: perfbudget drift --majors 15,18
-  Both majors have to be recorded: run pytest --perf-update once against each. Compared are the recorded plans, and
-  the blocks they read.
+  Where both majors are recorded (pytest --perf-update, once against each). Compared are the recorded plans, and the
+  blocks they read.
 
-From two servers: perfbudget drift --dsn DSN --dsn DSN FILE.sql …
-  Both databases have to be there, with the same schema, the same rows, and analysed: nothing is made, executed or
-  written. Compared are the plans and costs of each statement of the files; one with parameters ($1) by its generic
-  plan. --majors then says which majors the two have to be.
+From servers made for it: perfbudget drift --majors 15,18 [FILE.sql …]
+  Where files are given, or only one major is recorded. A server of each major is started as in a test run, made by
+  the project's seed (or --seed) and stopped again. Planned are the statements of the files, or those recorded; one with
+  parameters ($1) by its generic plan. Nothing else is executed.
+
+From two servers that are there: perfbudget drift --dsn DSN --dsn DSN FILE.sql …
+  Both databases have the same schema, the same rows, and are analysed: nothing is made, executed or written. Compared
+  are the plans and costs of each statement of the files. --majors then says which majors the two have to be.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from pytest_perfbudget.baselines.record import Baseline
 from pytest_perfbudget.baselines.store import Store
 from pytest_perfbudget.errors import SettingsError
 from pytest_perfbudget.plans.diff import diff
@@ -26,6 +32,9 @@ from pytest_perfbudget.statements import one_line
 from pytest_perfbudget.units import format_count
 from pytest_perfbudget.verdict.drift import Drift, Side, circumstances, recorded
 
+if TYPE_CHECKING:
+    import psycopg
+
 WIDTH = 64
 """Characters of a statement that are shown."""
 
@@ -34,22 +43,30 @@ _PLANS = {Shape.SAME: "same", Shape.TIE: "another index among equals", Shape.OTH
 
 
 def add(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", metavar="FILE.sql", nargs="*", type=Path, help="statements to plan; needs two --dsn")
+    parser.add_argument("file", metavar="FILE.sql", nargs="*", type=Path, help="statements to plan")
     parser.add_argument("--majors", metavar="OLD,NEW", help="two majors of 14 to 18, such as 15,18")
     parser.add_argument("--dsn", action="append", default=[], help="a server with its database; give two, old and new")
+    parser.add_argument(
+        "--seed", action="append", default=[], help="a step of the seed (repeatable); default: the project's"
+    )
     parser.add_argument("--budgets", metavar="DIR", type=Path, default=Path("budgets"), help="default: budgets")
     parser.add_argument("--diff", action="store_true", help="also the tree diff of each statement planned otherwise")
 
 
 def run(arguments: argparse.Namespace) -> int:
     majors = _majors(arguments.majors)
-    if arguments.file or arguments.dsn:
+    notes: tuple[str, ...] = ()
+    if arguments.dsn:
         majors, drifts = _from_servers(arguments, majors)
-        notes: tuple[str, ...] = ()
-    elif majors:
-        drifts, notes = _from_baselines(arguments.budgets, majors)
+    elif not majors:
+        raise SettingsError("say which: --majors OLD,NEW, or two --dsn and FILE.sql")
     else:
-        raise SettingsError("say which: --majors OLD,NEW for baselines, or two --dsn and FILE.sql for servers")
+        store = Store(arguments.budgets / "baselines", Path.cwd())
+        found = {major: store.load_all(major) for major in majors}
+        if all(found.values()) and not (arguments.file or arguments.seed):
+            drifts, notes = _from_baselines(*found.values())
+        else:
+            drifts, notes = _from_own_servers(arguments, majors)
     print("\n".join(_report(drifts, majors, notes, trees=arguments.diff)))
     return 0
 
@@ -61,37 +78,60 @@ def _majors(text: str | None) -> tuple[int, ...]:
     return tuple(map(int, words))
 
 
-def _from_baselines(budgets: Path, majors: Sequence[int]) -> tuple[list[Drift], tuple[str, ...]]:
-    store = Store(budgets / "baselines", Path.cwd())
-    old, new = (store.load_all(major) for major in majors)
-    for major, found in zip(majors, (old, new), strict=True):
-        if not found:
-            where = f"{budgets}/baselines/pg{major}"
-            raise SettingsError(f"{where} holds no baseline: record it with pytest --perf-update on PostgreSQL {major}")
-    return list(recorded(old, new)), circumstances(old, new)
+def _from_baselines(old: Mapping[str, Baseline], new: Mapping[str, Baseline]) -> tuple[list[Drift], tuple[str, ...]]:
+    notes = tuple(f"besides the major: {note}" for note in circumstances(old, new))
+    return list(recorded(old, new)), notes
+
+
+def _from_own_servers(arguments: argparse.Namespace, majors: Sequence[int]) -> tuple[list[Drift], tuple[str, ...]]:
+    from pytest_perfbudget.cli.seeded import project, seeded
+
+    texts = _texts(arguments, majors)
+    options = project(arguments.seed)
+    with contextlib.ExitStack() as stack:
+        old, new = (stack.enter_context(seeded(options, major)) for major in majors)
+        drifts = _planned(old.connection, new.connection, texts)
+        return drifts, (f"planned by {old.source} and {new.source}",)
+
+
+def _texts(arguments: argparse.Namespace, majors: Sequence[int]) -> list[tuple[str, str]]:
+    """(where it is from, statement): of the files, else those recorded on the newest major that is."""
+    from pytest_perfbudget.cli.replanned import recorded as recorded_statements
+    from pytest_perfbudget.cli.servers import statements
+
+    if arguments.file:
+        return [(path.name, text) for path in arguments.file for text in statements(path)]
+    found = [(one.budget, one.sql) for one in recorded_statements(arguments.budgets, max(majors))[1]]
+    if not found:
+        where = f"{arguments.budgets}/baselines"
+        raise SettingsError(f"{where} holds no baseline: record one with pytest --perf-update, or give FILE.sql")
+    return found
+
+
+def _planned(old: psycopg.Connection, new: psycopg.Connection, texts: Iterable[tuple[str, str]]) -> list[Drift]:
+    from pytest_perfbudget.cli.servers import side
+
+    return [Drift(group, statement, side(old, statement), side(new, statement)) for group, statement in texts]
 
 
 def _from_servers(arguments: argparse.Namespace, majors: Sequence[int]) -> tuple[tuple[int, ...], list[Drift]]:
-    from pytest_perfbudget.cli.servers import READ_ONLY, side, statements
+    from pytest_perfbudget.cli.servers import READ_ONLY
     from pytest_perfbudget.postgres.conninfo import connect
 
+    if arguments.seed:
+        raise SettingsError("--seed makes databases, --dsn names two that are there: give one of them")
     if len(arguments.dsn) != 2 or not arguments.file:
         raise SettingsError(
             f"statements are planned by two servers: give two --dsn (not {len(arguments.dsn)}) and FILE.sql"
         )
-    files = {path: statements(path) for path in arguments.file}
+    texts = _texts(arguments, majors)
     with contextlib.ExitStack() as stack:
         old, new = (stack.enter_context(connect(dsn, options=READ_ONLY)) for dsn in arguments.dsn)
         found = tuple(connection.info.server_version // 10000 for connection in (old, new))
         if majors and found != tuple(majors):
             wanted, are = (",".join(map(str, two)) for two in (majors, found))
             raise SettingsError(f"--majors {wanted}, but the servers are {are}")
-        drifts = [
-            Drift(path.name, statement, side(old, statement), side(new, statement))
-            for path, texts in files.items()
-            for statement in texts
-        ]
-    return found, drifts
+        return found, _planned(old, new, texts)
 
 
 def _report(drifts: Sequence[Drift], majors: Sequence[int], notes: Iterable[str], *, trees: bool) -> Iterator[str]:
@@ -103,7 +143,7 @@ def _report(drifts: Sequence[Drift], majors: Sequence[int], notes: Iterable[str]
     yield from table([headers[column] for column in kept], shown, right=(3, 4))
     moved = [drift for drift in drifts if drift.shape not in (Shape.SAME, None)]
     yield f"\n{len(moved)} of {len(drifts)} statements are planned otherwise on {new} than on {old}"
-    yield from (f"besides the major: {note}" for note in notes)
+    yield from notes
     for drift in moved if trees else ():
         yield from ("", one_line(drift.statement, WIDTH), *diff(*drift.trees))
 

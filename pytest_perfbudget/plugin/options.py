@@ -51,6 +51,10 @@ OPTIONS = (
 )
 
 
+FLAGS = {option.key: option.flag for option in OPTIONS if option.key}
+"""Which option sets which key of ``[tool.perfbudget]``."""
+
+
 def add(parser: pytest.Parser) -> None:
     """Register the options; values are validated in ``settings``, where all their sources meet."""
     group = parser.getgroup("perfbudget", "performance budgets (pytest-perfbudget)")

@@ -48,11 +48,12 @@ class State:
 
     @cached_property
     def options(self) -> Options:
-        from pytest_perfbudget.plugin import settings
+        from pytest_perfbudget.plugin.options import FLAGS
+        from pytest_perfbudget.session import settings
 
         root, inherited = self.config.rootpath, () if self.worker else xdist.VARIABLES
         environ = {name: value for name, value in os.environ.items() if name not in inherited}
-        return usage(lambda: settings.read(self.arguments, environ, root / "pyproject.toml", root))
+        return usage(lambda: settings.read(self.arguments, environ, root / "pyproject.toml", root, FLAGS))
 
     @cached_property
     def promises(self) -> Promises:
@@ -134,7 +135,7 @@ class State:
     def check_early(self) -> None:
         """Refuse what cannot be used before any test runs, and before xdist starts workers that would each say it."""
         if self.options.reports:
-            from pytest_perfbudget.plugin import settings
+            from pytest_perfbudget.session import settings
 
             known = [reporter.kind for reporter in self.parts.reporters]
             usage(lambda: settings.check_reports(self.options.reports, known))

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,13 @@ SCRIPT = Path(sys.executable).parent / "perfbudget"
 PLANS = Path(__file__).parent.parent / "plans"
 
 
-def perfbudget(*words: str | Path, stdin: str = "", folder: Path | None = None) -> subprocess.CompletedProcess[str]:
-    environment = os.environ | {"COLUMNS": "100", "PYTHONIOENCODING": "utf-8"}
+def perfbudget(
+    *words: str | Path, stdin: str = "", folder: Path | None = None, environment: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    around = os.environ | {"COLUMNS": "100", "PYTHONIOENCODING": "utf-8"} | (environment or {})
     command = [str(word) for word in (SCRIPT, *words)]
     return subprocess.run(
-        command, input=stdin, capture_output=True, encoding="utf-8", cwd=folder, env=environment, check=False
+        command, input=stdin, capture_output=True, encoding="utf-8", cwd=folder, env=around, check=False
     )
 
 

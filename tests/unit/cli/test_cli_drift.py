@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import psycopg
 import pytest
+from machine import MAJORS, no_major
 from shell import perfbudget
 
 from pytest_perfbudget.baselines.document import dump
@@ -87,6 +90,51 @@ def test_two_servers(two_databases: tuple[str, str], tmp_path: Path) -> None:
         assert connection.execute("SELECT count(*) FROM orders").fetchone() == (20000,)
 
 
+SEED = """CREATE TABLE orders (id int PRIMARY KEY, customer int);
+INSERT INTO orders SELECT n, n % 1000 FROM generate_series(1, 20000) n;
+"""
+
+
+@pytest.fixture
+def orders(tmp_path: Path) -> Path:
+    """A project with a seed, and a file of statements."""
+    (tmp_path / "pyproject.toml").write_text('[tool.perfbudget]\nseed = ["seed.sql"]\nserver = "embedded"\n')
+    (tmp_path / "seed.sql").write_text(SEED)
+    (tmp_path / "statements.sql").write_text(SQL)
+    return tmp_path
+
+
+def majors() -> tuple[str, str]:
+    """The oldest that this machine has programs of, and 18, which the wheel has."""
+    here = [major for major in MAJORS if major != 18 and not no_major(major)]
+    return (str(here[0]) if here else "", "18")
+
+
+@pytest.mark.skipif(not majors()[0], reason="no programs of a major below 18")
+def test_servers_of_both_majors_are_made_and_seeded(orders: Path, server_cache: str) -> None:
+    old, new = majors()
+    environment = {"PERFBUDGET_CACHE": server_cache, "DOCKER_HOST": "tcp://127.0.0.1:1"}
+    done = perfbudget("drift", "--majors", f"{old},{new}", "statements.sql", folder=orders, environment=environment)
+    assert (done.returncode, done.stderr) == (0, "")
+    rows = [line for line in done.stdout.splitlines() if line.startswith("statements.sql")]
+    assert ["same" in row for row in rows] == [True, True, True, False, True]
+    assert 'none: relation "nowhere" does not exist' in rows[3]
+    assert re.search(
+        rf"^planned by PostgreSQL {old}\.\d+ from local and PostgreSQL 18\.\d+ from embedded$", done.stdout, re.M
+    )
+
+
+@pytest.mark.skipif(not majors()[0], reason="no programs of a major below 18")
+def test_statements_recorded_on_one_major_are_planned_by_both(orders: Path, budgets: Path, server_cache: str) -> None:
+    old, new = majors()
+    shutil.rmtree(budgets / "baselines" / "pg15")
+    environment = {"PERFBUDGET_CACHE": server_cache, "DOCKER_HOST": "tcp://127.0.0.1:1"}
+    done = perfbudget("drift", "--majors", f"{old},{new}", folder=orders, environment=environment)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "classification.latest        SELECT b.business_id" in done.stdout
+    assert 'none: relation "businesses" does not exist' in done.stdout
+
+
 def test_statements_are_cut_where_sql_ends_them(tmp_path: Path) -> None:
     (tmp_path / "s.sql").write_text(SQL)
     found = statements(tmp_path / "s.sql")
@@ -102,8 +150,11 @@ def test_statements_are_cut_where_sql_ends_them(tmp_path: Path) -> None:
         (["--majors", "15"], "give two majors"),
         (["--majors", "15,19"], "give two majors"),
         (["--majors", ""], "give two majors"),
-        (["--majors", "14,18"], "pg14 holds no baseline: record it with pytest --perf-update on PostgreSQL 14"),
-        (["--majors", "15,18", "s.sql"], "give two --dsn"),
+        (["--majors", "14,18"], "there is no seed to make the database of: give --seed"),
+        (["--majors", "15,18", "s.sql"], "there is no seed to make the database of: give --seed"),
+        (["--majors", "15,18", "--budgets", "none"], "none/baselines holds no baseline"),
+        (["--majors", "15,18", "s.sql", "--seed", "gone.sql"], "gone.sql cannot be read"),
+        (["--dsn", "a", "--dsn", "b", "s.sql", "--seed", "s.sql"], "give one of them"),
         (["--dsn", "a", "s.sql"], "give two --dsn"),
         (["--dsn", "host=/nowhere", "--dsn", "host=/nowhere", "s.sql"], "refuses"),
         (["--dsn", "host=/nowhere", "--dsn", "host=/nowhere", "broken.sql"], "is not SQL"),

@@ -9,14 +9,15 @@ from typing import Any
 import pytest
 
 from pytest_perfbudget.errors import SettingsError
-from pytest_perfbudget.plugin.settings import read
+from pytest_perfbudget.plugin.options import FLAGS
 from pytest_perfbudget.postgres.profile import DETERMINISTIC
 from pytest_perfbudget.session.options import Options
+from pytest_perfbudget.session.settings import read
 
 
 def settings(tmp_path: Path, text: str = "", environ: dict[str, str] | None = None, **options: Any) -> Options:
     (tmp_path / "pyproject.toml").write_text(text)
-    return read(options, environ or {}, tmp_path / "pyproject.toml", tmp_path)
+    return read(options, environ or {}, tmp_path / "pyproject.toml", tmp_path, FLAGS)
 
 
 def test_defaults(tmp_path: Path) -> None:

@@ -9,13 +9,13 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from pytest_perfbudget.errors import At, SettingsError
-from pytest_perfbudget.plugin import ci
-from pytest_perfbudget.plugin.combinations import refuse_combinations
-from pytest_perfbudget.plugin.options import OPTIONS
 from pytest_perfbudget.postgres.server import Container
+from pytest_perfbudget.session import ci
+from pytest_perfbudget.session.combinations import refuse_combinations
 from pytest_perfbudget.session.options import CATEGORIES, Options
 
 if TYPE_CHECKING:
@@ -56,14 +56,42 @@ class Found:
         return SettingsError(f"{self.where} = {self.value!r}: {why}", remedy=remedy)
 
 
-def read(options: Mapping[str, Any], environ: Mapping[str, str], file: Path, root: Path) -> Options:
-    """The options of this run, validated.
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Where settings come from, the first first."""
+
+    options: Mapping[str, Any]
+    flags: Mapping[str, str]
+    environ: Mapping[str, str]
+    table: Mapping[str, Any]
+    file: Path
+
+    def find(self, key: str) -> Found:
+        """The setting of the first source that has it."""
+        flag = self.flags.get(key, "")
+        if (value := self.options.get(flag.removeprefix("--").replace("-", "_"))) is not None:
+            return Found(value, flag)
+        variable = f"PERFBUDGET_{key.upper()}"
+        if self.environ.get(variable):
+            return Found(self.environ[variable], variable)
+        if key in self.table:
+            return Found(self.table[key], f"{self.file}: [tool.perfbudget] {key}")
+        return Found(DEFAULTS[key], f"the default of {key}")
+
+
+_NO_FLAGS: Mapping[str, str] = MappingProxyType({})
+
+
+def read(
+    options: Mapping[str, Any], environ: Mapping[str, str], file: Path, root: Path, flags: Mapping[str, str] = _NO_FLAGS
+) -> Options:
+    """The options of this run, validated. ``options`` are argparse's; ``flags`` says which option sets which key.
 
     Raises:
         SettingsError: a value cannot be used; the text names its source and the good values.
     """
-    table = file_table(file)
-    found = {key: _find(key, options, environ, table, file) for key in DEFAULTS}
+    sources = Sources(options, flags, environ, table := file_table(file), file)
+    found = {key: sources.find(key) for key in DEFAULTS}
     accept = _accept(options.get("perf_accept"))
     result = Options(
         root=root,
@@ -119,20 +147,6 @@ def file_table(file: Path) -> Mapping[str, Any]:
         if not isinstance(table.get(key, {}), dict):
             raise SettingsError(f"{key} of [tool.perfbudget] is not a table", at=At(str(file)))
     return dict(table)
-
-
-def _find(
-    key: str, options: Mapping[str, Any], environ: Mapping[str, str], table: Mapping[str, Any], file: Path
-) -> Found:
-    option = next((option for option in OPTIONS if option.key == key), None)
-    if option and options.get(option.dest) is not None:
-        return Found(options[option.dest], option.flag)
-    variable = f"PERFBUDGET_{key.upper()}"
-    if environ.get(variable):
-        return Found(environ[variable], variable)
-    if key in table:
-        return Found(table[key], f"{file}: [tool.perfbudget] {key}")
-    return Found(DEFAULTS[key], f"the default of {key}")
 
 
 def _text(found: Found) -> str:

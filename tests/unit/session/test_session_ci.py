@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_perfbudget.plugin.ci import evidence
+from pytest_perfbudget.session.ci import evidence
 
 
 @pytest.mark.parametrize(
