@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def perf_pg(request: pytest.FixtureRequest) -> Server:
-    """The PostgreSQL server of this run: ``.version``, ``.major``, ``.kind``, ``.dsn(database)``."""
+    """The PostgreSQL server of this run: ``.version``, ``.major``, ``.kind``, ``.tls``, ``.dsn(database)``."""
     from pytest_perfbudget.plugin import state_of
     from pytest_perfbudget.plugin.lifecycle import as_failure
 

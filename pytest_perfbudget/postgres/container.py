@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_perfbudget.errors import ServerError
-from pytest_perfbudget.postgres import conninfo
+from pytest_perfbudget.postgres import conninfo, tls
 from pytest_perfbudget.postgres.locales import initdb_locale
 from pytest_perfbudget.postgres.profile import command_line
 from pytest_perfbudget.postgres.server import Refusal, Request, Server
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from pytest_perfbudget.processes.run_folder import RunFolder
     from pytest_perfbudget.processes.runner import Launch
     from pytest_perfbudget.processes.unprivileged import ServerUser
+
+DRAWN = ("POSTGRES_PASSWORD", *tls.DRAWN)
+"""Variables that are others in each container."""
 
 _DEFAULT_MAJOR = 18
 _DATA = "/perfbudget"
@@ -115,8 +118,12 @@ def spec(request: Request) -> Spec:
         "PGDATA": f"{_DATA}/data",
     }
     tmpfs = (_DATA,) if request.container.tmpfs else ()
-    command = ("postgres", *_settings(request, major))
-    return Spec(_image(request), 5432, command, environ, tmpfs, request.container.shm)
+    command: tuple[str, ...] = ("postgres", *_settings(request, major))
+    files: dict[str, str] = {}
+    if request.container.tls:
+        drawn, files = tls.certificate()
+        command, environ = tls.command(command), environ | drawn
+    return Spec(_image(request), 5432, command, environ, tmpfs, request.container.shm, files)
 
 
 def _settings(request: Request, major: int) -> Iterator[str]:
@@ -138,4 +145,5 @@ def params(folder: RunFolder) -> dict[str, str] | None:
     if where is None:
         return None
     password = containers.environ(folder)["POSTGRES_PASSWORD"]
-    return {"user": "postgres", "password": password, "host": where[0], "port": str(where[1])}
+    known = {"user": "postgres", "password": password, "host": where[0], "port": str(where[1])}
+    return known | tls.params(folder.path)

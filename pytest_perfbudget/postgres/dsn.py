@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from pytest_perfbudget.errors import ServerError
-from pytest_perfbudget.postgres import conninfo
+from pytest_perfbudget.postgres import conninfo, tls
 from pytest_perfbudget.postgres.markers import database_name, drop_leftovers, run_key
 from pytest_perfbudget.postgres.profile import QUIET, Level, Profile
 from pytest_perfbudget.postgres.profiles.readback import differences, levelled
@@ -77,6 +77,10 @@ class DsnServer:
         if conninfo.interrupted(self._admin):
             self._admin = _living(conninfo.connect(self.dsn(self._admin.info.dbname)), self.run, self._admin)
         return self._admin
+
+    @property
+    def tls(self) -> str:
+        return tls.used(self.admin)
 
     def dsn(self, database: str) -> str:
         return conninfo.url(self.params, database)

@@ -48,8 +48,9 @@ def start(request: Request) -> DsnServer:
 
 
 def _folder(request: Request, spec: Spec) -> RunFolder:
-    """One per kind of container: what it is made with, its password apart."""
-    made = asdict(spec) | {"environ": {k: v for k, v in spec.environ.items() if "PASSWORD" not in k}}
+    """One per kind of container: what it is made with, but for what is drawn for each."""
+    known = {name: value for name, value in spec.environ.items() if name not in container.DRAWN}
+    made = asdict(spec) | {"environ": known, "files": sorted(spec.files)}
     name = hashlib.sha256(json.dumps(made, sort_keys=True).encode()).hexdigest()[:12]
     path = cache_folder(request.cache, ourselves()) / f"container-{name}"
     path.mkdir(mode=0o700, exist_ok=True)

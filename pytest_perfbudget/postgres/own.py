@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pytest_perfbudget.errors import ServerError
-from pytest_perfbudget.postgres import conninfo
+from pytest_perfbudget.postgres import conninfo, tls
 from pytest_perfbudget.postgres.profile import QUIET, Profile
 from pytest_perfbudget.postgres.server import Request
 from pytest_perfbudget.processes.run_folder import RunFolder
@@ -46,6 +46,10 @@ class OwnServer:
         if self.share.client.closed:
             self.share.client = self.connect()
         return self.share.client
+
+    @property
+    def tls(self) -> str:
+        return tls.used(self.admin)
 
     def dsn(self, database: str) -> str:
         return conninfo.url(self.params, database)

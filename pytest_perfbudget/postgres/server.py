@@ -21,12 +21,14 @@ LOCALE = "C.UTF-8"
 @dataclass(frozen=True, slots=True)
 class Container:
     """What containers are made with. ``{major}`` in ``image`` is the pinned major; ``shm`` is the size of /dev/shm;
-    ``tmpfs`` keeps the data in memory; ``reuse`` leaves the container running for later runs."""
+    ``tmpfs`` keeps the data in memory; ``reuse`` leaves the container running for later runs; ``tls`` encrypts its
+    connections, with a certificate of its own."""
 
     image: str = "postgres:{major}"
     shm: str = "256m"
     tmpfs: bool = True
     reuse: bool = False
+    tls: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,10 @@ class Server(Protocol):
     profile: Profile
     throwaway: bool
     notes: tuple[str, ...]
+
+    @property
+    def tls(self) -> str:
+        """The version of TLS that our connections to it are encrypted with (``TLSv1.3``), empty for none."""
 
     @property
     def admin(self) -> psycopg.Connection: ...

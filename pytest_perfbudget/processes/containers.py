@@ -8,7 +8,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -26,7 +26,8 @@ _TENDER = Path(__file__).with_name("tender.py")
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """``port`` is the one inside; ``tmpfs`` are folders kept in memory; ``shm`` is the size of /dev/shm."""
+    """``port`` is the one inside; ``tmpfs`` are folders kept in memory; ``shm`` is the size of /dev/shm. ``files`` are
+    texts that clients need, put into the run's folder."""
 
     image: str
     port: int
@@ -34,6 +35,7 @@ class Spec:
     environ: Mapping[str, str]
     tmpfs: tuple[str, ...] = ()
     shm: str = "64m"
+    files: Mapping[str, str] = field(default_factory=dict)
 
 
 @contextlib.contextmanager
@@ -43,6 +45,8 @@ def launching(folder: RunFolder, spec: Spec) -> Iterator[Launch]:
     orders = _orders(folder)
     orders.touch(0o600)
     orders.write_text(json.dumps(asdict(spec)))
+    for name, text in spec.files.items():
+        (folder.path / name).write_text(text)
     environ = {**os.environ, "DOCKER_HOST": engine.host()}
     yield Launch([sys.executable, "-P", str(_TENDER), str(folder.path)], environ=environ)
 

@@ -7,6 +7,7 @@ from functools import cached_property
 from pytest_perfbudget import cache
 from pytest_perfbudget.cache.server import RedisDatabase, RedisKind, RedisRequest, RedisServer, is_url
 from pytest_perfbudget.errors import PerfbudgetError
+from pytest_perfbudget.postgres import conninfo
 from pytest_perfbudget.postgres.dsn import is_dsn
 from pytest_perfbudget.postgres.server import Progress, Request, Server, ServerKind
 from pytest_perfbudget.session.choose import Choice, Wanted, choose, described, taken
@@ -43,7 +44,15 @@ class Postgres:
 
     def described(self) -> str:
         """What was chosen, for the header."""
-        return described(self.choice(), self._wanted)
+        choice = self.choice()
+        return described(choice, self._wanted) + self._encrypted(choice)
+
+    def _encrypted(self, choice: Choice[ServerKind]) -> str:
+        """What was asked for; what a connection to a server of ``sslmode=prefer`` has, it tells when there is one."""
+        if is_dsn(self.request.server):
+            mode = conninfo.parse(self.request.server).get("sslmode", "")
+            return f", sslmode={mode}" if mode else ""
+        return ", TLS" if self.request.container.tls and choice.kind and choice.kind.name == "container" else ""
 
     def start(self) -> Server:
         """Raises ServerError: there is none to be had, or it does not start."""

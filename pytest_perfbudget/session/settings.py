@@ -32,6 +32,7 @@ DEFAULTS: Mapping[str, Any] = {
     "container_shm": "256m",
     "container_tmpfs": True,
     "container_reuse": False,
+    "container_tls": False,
     "redis": "auto",
     "redis_image": "redis:7",
     "profile": "deterministic",
@@ -184,7 +185,8 @@ def _container(found: Mapping[str, Found]) -> Container:
     image, shm = _text(found["container_image"]), _text(found["container_shm"])
     if not re.fullmatch(r"\d+[bkmg]?", shm.lower()):
         raise found["container_shm"].refuse("is not a size", 'give a number with k, m or g, such as "256m"')
-    return Container(image, shm.lower(), _flag(found["container_tmpfs"]), _flag(found["container_reuse"]))
+    tmpfs, reuse, tls = (_flag(found[f"container_{name}"]) for name in ("tmpfs", "reuse", "tls"))
+    return Container(image, shm.lower(), tmpfs, reuse, tls)
 
 
 def _flag(found: Found) -> bool:

@@ -31,6 +31,31 @@ def test_auto_says_what_it_took_and_why_not_the_others(anywhere: Shop) -> None:
     assert done.report["run"]["postgres"]["server"] == "embedded"
 
 
+@pytest.mark.parametrize(
+    ("server", "said"),
+    [
+        ("postgresql://u:secret@127.0.0.1:1/d?sslmode=verify-full", "a server named by its DSN, sslmode=verify-full"),
+        ("host=127.0.0.1 port=1 sslmode=disable", "a server named by its DSN, sslmode=disable"),
+        ("postgresql://127.0.0.1:1/d", "a server named by its DSN"),
+    ],
+)
+def test_the_sslmode_of_a_dsn_is_shown(anywhere: Shop, server: str, said: str) -> None:
+    project = PROJECT.replace('server = "embedded"\n', "").replace('env = "DATABASE_URL"\n', "")
+    anywhere.write(**{"test_shop.py": "def test_without_us(): pass", "pyproject.toml": project})
+    done = anywhere.run(f"--perf-server={server}", reported=False)
+    assert header(done.text) == [f"perfbudget: PostgreSQL 18 from {said}"]
+
+
+@needs_image("postgres:15")
+def test_a_container_with_tls_is_judged_like_any_other(anywhere: Shop) -> None:
+    asked = ["--perf-server=container", "--perf-postgres=15"]
+    assert anywhere.run("--perf-update", *asked).code == 0
+    done = anywhere.run(*asked, environ={"PERFBUDGET_CONTAINER_TLS": "true"})
+    assert done.code == 0
+    assert header(done.text) == ["perfbudget: PostgreSQL 15 from container, TLS"]
+    assert [test["verdict"] for test in done.report["tests"]] == ["same"]
+
+
 @pytest.fixture
 def tmpdir_of_run(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Where a server that is started would be seen."""

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import psycopg
 import pytest
 from machine import needs_image
 
@@ -25,6 +26,7 @@ from pytest_perfbudget.postgres.profile import DETERMINISTIC, Profile, Setting
 from pytest_perfbudget.postgres.seed import Seed
 from pytest_perfbudget.postgres.server import Container as Made
 from pytest_perfbudget.postgres.templates import ensure
+from pytest_perfbudget.postgres.tls import AUTHORITY, certificate
 from pytest_perfbudget.processes import engine, locks
 
 USER = """
@@ -96,6 +98,26 @@ def test_a_container_serves_with_the_profile_and_leaves_nothing(tmp_path: Path) 
     assert (server.kind, server.major, made.captures) == ("container", 18, True)
     assert {name: settings[name] for name in wanted} == wanted
     assert "@127.0.0.1:" in server.dsn("x")
+    assert gone(request.run, 0)
+
+
+@needs_image("postgres:15")
+def test_a_container_with_a_certificate_of_its_own(tmp_path: Path) -> None:
+    request = asked(15, tls=True)
+    server = Container().start(request)
+    try:
+        used, dsn = server.tls, server.dsn("postgres")
+        with psycopg.connect(dsn) as connection:
+            assert connection.execute("select ssl from pg_stat_ssl where pid = pg_backend_pid()").fetchone() == (True,)
+            assert connection.execute("select current_setting('data_directory')").fetchone() == ("/perfbudget/data",)
+        other = tmp_path / "other.pem"
+        other.write_text(certificate()[1][AUTHORITY])
+        with pytest.raises(psycopg.OperationalError, match="certificate verify failed"):
+            psycopg.connect(dsn, sslrootcert=str(other))
+    finally:
+        server.close()
+    assert used.startswith("TLSv1.")
+    assert "sslmode=verify-ca" in dsn
     assert gone(request.run, 0)
 
 
