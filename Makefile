@@ -48,6 +48,7 @@ figures: $(VENV)/dev.stamp
 	$(BIN)/python tests/benchmarks/start.py
 	$(BIN)/python tests/benchmarks/servers.py
 	$(BIN)/python tests/benchmarks/idle.py
+	$(BIN)/python tests/benchmarks/tls.py
 	$(BIN)/python tests/benchmarks/seeding.py
 	$(BIN)/python -m pytest tests/benchmarks/plans.py
 	$(BIN)/python -m pytest tests/benchmarks/rules.py

@@ -75,7 +75,7 @@ def _later(part: str, of: str, kind: Kind, example: str, meaning: str, unit: str
 
 _RULES, _GATES, _GROWTH = "plan rules", "time gates", "growth budgets"
 _MIGRATIONS, _CACHE = "migrations", "the query cache"
-_REPLICAS, _STATISTICS, _CAPTURE = "replicas", "production statistics", "capture scopes"
+_STATISTICS, _CAPTURE = "production statistics", "capture scopes"
 _FORBID = 'plan.forbid = ["Seq Scan on orders"]'
 _REQUIRE = 'plan.require = ["Index Access on orders"]'
 
@@ -170,6 +170,14 @@ _POOLS = (
         "the least share of the executions of prepared statements that reused a plan",
         'plan_cache.hit_rate = "90%"',
     ),
+    Key(
+        "replica.lag_p95",
+        TEST,
+        Kind.DURATION,
+        "s",
+        "the 95th percentile of the time from a write to its replay on the standby",
+        'replica.lag_p95 = "10 ms"',
+    ),
 )
 
 _STRUCTURE = (
@@ -215,7 +223,6 @@ _RESOURCES = (
     _later(_CACHE, TEST, Kind.COUNT, "cache.round_trips = 2", "turns to Redis", "round trips"),
     _later(_CACHE, TEST, Kind.COUNT, "cache.bytes = 65536", "bytes stored", "bytes"),
     _later(_CACHE, TEST, Kind.COUNT, "cache.no_ttl = 0", "entries without an expiry", "entries"),
-    _later(_REPLICAS, TEST, Kind.DURATION, 'replica.lag_p95 = "10 ms"', "lag of the standby", "s"),
     _later(_STATISTICS, BUDGET, Kind.TEXT, 'statistics = "orders.stats.json"', "file of production statistics"),
     _later(_STATISTICS, BUDGET, Kind.TABLE, "scale = { orders = 50_000_000 }", "in `[suite]`: rows to plan for"),
     _later(_CAPTURE, BUDGET, Kind.CHOICE, 'capture = "test"', "`call`: the test's body; `test`: its fixtures too"),

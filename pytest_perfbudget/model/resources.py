@@ -25,6 +25,14 @@ class PoolUse:
 
 
 @dataclass(frozen=True, slots=True)
+class ReplicaUse:
+    """``lags`` are the seconds until the standby had replayed what was written, a figure for each write that was seen;
+    one that was still under way when the test ended counts with the time until then."""
+
+    lags: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class PlanCacheUse:
     """Executions of prepared statements, of all connections of a test together: ``reused`` of them took a plan that was
     there. ``unread`` connections were gone before their counters could be read."""

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 _NO_LIMITS = "set statement_timeout = 0; set lock_timeout = 0; set idle_session_timeout = 0"
 _LOCK, _UNLOCK = "select pg_advisory_lock(%s)", "select pg_advisory_unlock(%s)"
 _LOCK_SHARED, _UNLOCK_SHARED = "select pg_advisory_lock_shared(%s)", "select pg_advisory_unlock_shared(%s)"
+_PATIENT, _UNLIMITED = "set lock_timeout = '5s'", "set lock_timeout = 0"
+"""A test that wants a second database while it is undisturbed would else wait for a spare that waits for its end."""
 
 
 @contextlib.contextmanager
@@ -130,7 +132,9 @@ class Spares:
 
     def _make(self) -> str:
         name, admin = _name(), self._admin()
+        admin.execute(_PATIENT)
         admin.execute(_LOCK_SHARED, [_quiet(self._server)])
+        admin.execute(_UNLIMITED)
         try:
             copy(admin, self._server.run, self._template, name)
         finally:

@@ -39,7 +39,7 @@ class Examiner:
         self._budget: Budget | None = None
         self._prober = Prober(place)
         self._statements: tuple[Statement, ...] = ()
-        self._resources = Resources(place.hub, str(options.root))
+        self._resources = Resources(place.hub, str(options.root), lambda: place.standby)
         self._installed = False
 
     def prepare(self, test: str, budget: Budget) -> None:
@@ -56,6 +56,7 @@ class Examiner:
                 driver.install(self._place.hub)
             self._installed = True
         self._check_tables(budget)
+        self._resources.prepare(budget)
         if asks_catalogue(budget, self._parts.rules):
             self._prober.read_catalogue()
 

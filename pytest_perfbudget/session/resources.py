@@ -2,36 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
 from pytest_perfbudget.budgets.budget import Budget
 from pytest_perfbudget.capture.hub import Hub
 from pytest_perfbudget.capture.plan_cache import PlanCache
 from pytest_perfbudget.model import Finding
-from pytest_perfbudget.model.resources import PlanCacheUse, PoolUse
+from pytest_perfbudget.model.resources import PlanCacheUse, PoolUse, ReplicaUse
 from pytest_perfbudget.pool.ledger import Account, Ledger
 from pytest_perfbudget.pool.watch import watching as watching_pools
-from pytest_perfbudget.verdict.resources import check_plan_cache, check_pools
+from pytest_perfbudget.session.standby import Standby
+from pytest_perfbudget.verdict.resources import check_plan_cache, check_pools, check_replica
 
 
 class Resources:
-    """Of the test that is watched. A budget without ``pool.*`` and ``plan_cache.*`` costs its test nothing."""
+    """Of the watched test. A budget without ``pool.*``, ``plan_cache.*`` and ``replica.*`` costs its test nothing."""
 
-    def __init__(self, hub: Hub, root: str) -> None:
-        self._hub, self._root = hub, root
+    def __init__(self, hub: Hub, root: str, standby: Callable[[], Standby]) -> None:
+        self._hub, self._root, self._standby = hub, root, standby
         self._pools: PoolUse | None = None
         self._plan_cache: PlanCacheUse | None = None
+        self._replica: ReplicaUse | None = None
 
     @contextmanager
     def watching(self, budget: Budget) -> Iterator[None]:
         """Note what is used meanwhile."""
-        self._pools = self._plan_cache = None
+        self._pools = self._plan_cache = self._replica = None
         with ExitStack() as stack:
             if _speaks_of(budget, "plan_cache."):
                 stack.enter_context(self._watch_plan_cache())
             if _speaks_of(budget, "pool."):
                 stack.enter_context(self._watch_pools())
+            if _speaks_of(budget, "replica."):
+                stack.enter_context(self._watch_replica())
             yield
 
     def findings(self, budget: Budget) -> tuple[Finding, ...]:
@@ -39,6 +43,8 @@ class Resources:
         found = check_pools(budget, self._pools) if self._pools else []
         if self._plan_cache:
             found += check_plan_cache(budget, self._plan_cache)
+        if self._replica:
+            found += check_replica(budget, self._replica)
         return tuple(found)
 
     @contextmanager
@@ -49,6 +55,23 @@ class Resources:
                 yield
             finally:
                 self._pools = _use(ledger.cut(), kinds)
+
+    def prepare(self, budget: Budget) -> None:
+        """Have what will be watched there before the fixtures of the test connect.
+
+        Raises:
+            ServerError: the standby cannot be made.
+        """
+        if _speaks_of(budget, "replica."):
+            self._standby().start()
+
+    @contextmanager
+    def _watch_replica(self) -> Iterator[None]:
+        with self._standby().measuring() as lags:
+            try:
+                yield
+            finally:
+                self._replica = ReplicaUse(lags.finish())
 
     @contextmanager
     def _watch_plan_cache(self) -> Iterator[None]:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pytest_perfbudget.postgres import spares
 from pytest_perfbudget.postgres.server import Request, Server
 
 if TYPE_CHECKING:
+    from pytest_perfbudget.postgres.lag import Lag
     from pytest_perfbudget.postgres.replica import Replica
 
 
@@ -41,12 +45,45 @@ class Standby:
         Raises:
             ServerError: the standby cannot be made, or does not follow.
         """
+        self._followed.lag()
+        return ReplicaDatabase(name, self._followed.dsn(name), self._followed)
+
+    def start(self) -> None:
+        """Have it running, and following.
+
+        Raises:
+            ServerError: the standby cannot be made, or does not follow.
+        """
+        self._followed.lag()
+
+    @contextmanager
+    def measuring(self) -> Iterator[Lag]:
+        """The lags of what is written meanwhile, by whoever uses the primary. No database is cloned in the background:
+        the standby would have to copy it too.
+
+        Raises:
+            ServerError: the standby cannot be made.
+        """
+        from pytest_perfbudget.postgres import lag
+
+        followed = self._followed
+        with (
+            spares.undisturbed(self._primary),
+            self._primary.connect() as writer,
+            followed.server.connect() as reader,
+        ):
+            followed.lag()
+            lags = lag.Lag(lag.position(writer, lag.WRITTEN), lag.position(reader, lag.REPLAYED))
+            with lag.measuring(lags):
+                yield lags
+
+    @property
+    def _followed(self) -> Replica:
         if self._replica is None:
             from pytest_perfbudget.postgres import replica
 
             self._replica = replica.start(self._primary, self._request)
-        self._replica.lag()
-        return ReplicaDatabase(name, self._replica.dsn(name), self._replica)
+        return self._replica
 
     def close(self) -> None:
         """Leave the standby, if this process used it."""

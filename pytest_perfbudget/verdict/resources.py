@@ -1,4 +1,5 @@
-"""``pool.*`` and ``plan_cache.hit_rate``: what the test used of connections and cached plans, against its limits."""
+"""``pool.*``, ``plan_cache.hit_rate`` and ``replica.lag_p95``: what the test used besides statements, against its
+limits."""
 
 from __future__ import annotations
 
@@ -8,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from pytest_perfbudget.budgets.budget import Budget, Limit
 from pytest_perfbudget.measure.statistics import percentile, quantile_bounds
 from pytest_perfbudget.model import Finding, Site, Verdict
-from pytest_perfbudget.model.resources import PlanCacheUse, PoolUse
+from pytest_perfbudget.model.resources import PlanCacheUse, PoolUse, ReplicaUse
 from pytest_perfbudget.units import format_measure, format_seconds
 
 CONFIDENCE = 0.95
@@ -107,6 +108,12 @@ def _unprepared(limit: Limit) -> Finding:
         fix="psycopg prepares a statement at its sixth execution on a connection (prepare_threshold = 5): execute it "
         "more often, lower prepare_threshold, or prepare=True",
     )
+
+
+def check_replica(budget: Budget, use: ReplicaUse) -> list[Finding]:
+    """The finding of ``replica.lag_p95``, if it has one."""
+    limit = budget.limits.get("replica.lag_p95")
+    return list(_quantile(limit, use.lags, None, "nothing was written while the test ran")) if limit else []
 
 
 def _over(

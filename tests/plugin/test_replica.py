@@ -72,3 +72,39 @@ def test_a_statement_that_reaches_the_other_server_fails(shop: Shop) -> None:
     assert "sent to the primary, 1 of 2 times; route is replica" in done.text
     found = {test["nodeid"].rpartition("::")[2]: {f["code"] for f in test["findings"]} for test in done.report["tests"]}
     assert [name for name, codes in found.items() if "route" in codes] == ["test_astray"]
+
+
+LAGGING = """
+    import psycopg
+    import pytest
+
+    def write(dsn):
+        with psycopg.connect(dsn, autocommit=True) as connection:
+            for customer in range(5):
+                connection.execute("update orders set total = 0 where customer_id = %s", [customer])
+
+    @pytest.mark.perf_budget(replica={"lag_p95": "60 s"})
+    def test_soon(perf_db):
+        write(perf_db.dsn)
+
+    @pytest.mark.perf_budget(replica={"lag_p95": "0.001 ms"})
+    def test_at_once(perf_db):
+        write(perf_db.dsn)
+
+    @pytest.mark.perf_budget(replica={"lag_p95": "60 s"})
+    def test_nothing_to_follow(perf_replica):
+        with psycopg.connect(perf_replica.dsn) as connection:
+            connection.execute("select 1 from orders limit 1")
+"""
+
+
+def test_the_lag_of_the_standby_is_held_to_its_budget(shop: Shop) -> None:
+    shop.write(**{"test_lagging.py": textwrap.dedent(LAGGING)})
+    done = shop.run("test_lagging.py")
+    found = {
+        test["nodeid"].rpartition("::")[2]: [f["verdict"] for f in test["findings"] if f["code"] == "replica.lag_p95"]
+        for test in done.report["tests"]
+    }
+    assert found == {"test_soon": [], "test_at_once": ["over"], "test_nothing_to_follow": ["unjudged"]}
+    assert done.code == 1
+    assert "nothing was written while the test ran" in done.text

@@ -30,7 +30,6 @@ PARTS = {
     "growth budgets",
     "migrations",
     "the query cache",
-    "replicas",
     "production statistics",
     "capture scopes",
 }

@@ -20,7 +20,8 @@ from pytest_perfbudget.processes import locks, run_folder
 from pytest_perfbudget.processes.unprivileged import server_user
 
 USER = """
-import sys, time
+import signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job of a shell inherits SIGINT as ignored
 from pytest_perfbudget.postgres import Request
 from pytest_perfbudget.postgres.embedded import Embedded
 server = Embedded().start(Request(run=sys.argv[1], worker=sys.argv[2], cache=sys.argv[3]))

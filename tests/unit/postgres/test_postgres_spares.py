@@ -134,6 +134,20 @@ def test_nothing_is_cloned_ahead_while_a_latency_is_sampled(server: Server, clon
     until(lambda: spare_oids(server))
 
 
+def test_whoever_wants_the_next_clone_meanwhile_does_not_wait_for_the_spare(
+    server: Server, cloned: Cloned, supply: Supply, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pytest_perfbudget.postgres.spares._PATIENT", "set lock_timeout = '10ms'")
+    used = cloned(SEED)
+    spares = supply(used)
+    with undisturbed(server):
+        for _ in range(2):
+            write(server, used.name)
+            used = spares.renew(used)
+        with server.connect(used.name) as connection:
+            assert connection.execute("select id from t").fetchall() == [(1,)]
+
+
 @pytest.mark.parametrize("written", [False, True], ids=["read", "written"])
 def test_the_next_run_begins_with_the_spare_of_the_last(cache: Path, tmp_path: Path, written: bool) -> None:
     first = start(cache=str(cache))

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from pytest_perfbudget.budgets.budget import Budget, Limit
 from pytest_perfbudget.errors import At
 from pytest_perfbudget.model import Finding, Site, Verdict
-from pytest_perfbudget.model.resources import PlanCacheUse, PoolUse
-from pytest_perfbudget.verdict.resources import check_plan_cache, check_pools
+from pytest_perfbudget.model.resources import PlanCacheUse, PoolUse, ReplicaUse
+from pytest_perfbudget.verdict.resources import check_plan_cache, check_pools, check_replica
 
 AT = At("budgets/orders.toml", 2)
 HERE, THERE = Site("app.py", 7, "take"), Site("app.py", 9, "keep")
@@ -109,3 +109,19 @@ def test_a_budget_that_does_not_speak_of_pools_has_no_findings() -> None:
 def test_the_plan_cache(use: PlanCacheUse, verdict: Verdict | None) -> None:
     found = check_plan_cache(budget("plan_cache.hit_rate", 0.9), use)
     assert [finding.verdict for finding in found] == ([verdict] if verdict else [])
+
+
+@pytest.mark.parametrize(
+    ("lags", "verdict"),
+    [
+        ((), Verdict.UNJUDGED),
+        ((0.002,) * 3, None),
+        ((0.02, 0.02, 0.03), Verdict.OVER),
+        ((0.001,) * 9 + (0.02,), Verdict.UNJUDGED),
+        ((0.001,) * 99 + (0.02,), None),
+    ],
+)
+def test_the_lag_of_a_standby(lags: tuple[float, ...], verdict: Verdict | None) -> None:
+    found = check_replica(budget("replica.lag_p95", 0.01), ReplicaUse(lags))
+    assert [finding.verdict for finding in found] == ([verdict] if verdict else [])
+    assert check_replica(budget("pool.queued", 1), ReplicaUse(lags)) == []
