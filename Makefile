@@ -42,11 +42,13 @@ campaign: $(VENV)/dev.stamp
 	$(BIN)/python tests/campaigns/unchanged.py
 	$(BIN)/python tests/campaigns/kill.py
 	$(BIN)/python tests/campaigns/kinds.py
+	$(BIN)/python tests/campaigns/workers.py
 	$(BIN)/python tests/campaigns/pool_loads.py --traces 10000
 
 figures: $(VENV)/dev.stamp
 	$(BIN)/python tests/benchmarks/start.py
 	$(BIN)/python tests/benchmarks/servers.py
+	$(BIN)/python tests/benchmarks/clones.py
 	$(BIN)/python tests/benchmarks/idle.py
 	$(BIN)/python tests/benchmarks/tls.py
 	$(BIN)/python tests/benchmarks/seeding.py

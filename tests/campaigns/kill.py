@@ -8,21 +8,15 @@ after its server was killed has passed, and the next ordinary run is green.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
 import signal
 import subprocess
 import sys
 import time
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
 
 import psutil
-from suites import Project, example, home, missing_kind, shop
-
-GONE_WITHIN = 10.0  # seconds
-PATIENCE = 180.0  # seconds for anything else: a seed, a whole run
+from suites import PATIENCE, Project, example, home, left, missing_kind, shop, title, until
 
 
 @dataclass(frozen=True)
@@ -108,7 +102,7 @@ def strike(project: Project, killing: Killing) -> Aftermath:
     killed = _kill_at_its_moment(project, killing, process)
     code = process.wait(PATIENCE)
     ended = time.time()
-    complaints = _left(project, folders=killing.moment != "starting")
+    complaints = left(project, folders=killing.moment != "starting")
     found = Aftermath(
         killing, code, len({one["test"] for one in project.reports()}), time.time() - ended, 0, complaints
     )
@@ -123,20 +117,20 @@ def strike(project: Project, killing: Killing) -> Aftermath:
     if code := project.run(kind=killing.kind):
         complaints.append(f"the next run ended with {code}:\n{project.output.read_text()}")
     found.again = time.time() - began
-    complaints += _left(project)
+    complaints += left(project)
     return found
 
 
 def _kill_at_its_moment(project: Project, killing: Killing, process: subprocess.Popen[bytes]) -> float | None:
     """When the signal had been sent and, to postgres, its process had gone; None if the run ended before."""
-    _await(lambda: _moment(project, killing.moment) or process.poll() is not None)
+    until(lambda: _moment(project, killing.moment) or process.poll() is not None)
     others = {"postgres": project.postmaster, "worker": lambda: project.worker(process)}
     other = others[killing.whom]() if killing.whom in others else None
     if process.poll() is not None or (killing.whom in others and other is None):
         return None
     if other:
         other.send_signal(killing.signal)
-        _await(lambda: not other.is_running() or other.status() == psutil.STATUS_ZOMBIE)
+        until(lambda: not other.is_running() or other.status() == psutil.STATUS_ZOMBIE)
     else:
         process.send_signal(killing.signal)
     return time.time()
@@ -146,30 +140,9 @@ def _moment(project: Project, moment: str) -> bool:
     if moment == "starting":
         return any(project.tmp.glob("perfbudget-*/lifeline"))
     if moment == "seeding":
-        return any("INSERT" in _title(one) or "INDEX" in _title(one) for one in project.processes())
+        return any("INSERT" in title(one) or "INDEX" in title(one) for one in project.processes())
     called = sum(one["phase"] == "call" for one in project.reports())
     return called >= (project.tests if moment == "ending" else project.tests // 3)
-
-
-def _left(project: Project, *, folders: bool = True) -> list[str]:
-    """What is still there after 10 s; processes are killed so that the next row begins alone. Without ``folders`` these
-    may stay: a run killed before its supervisor has started leaves one, which the next run removes."""
-    with contextlib.suppress(TimeoutError):
-        _await(lambda: not project.processes() and not (folders and _folders(project)), GONE_WITHIN)
-        _await(lambda: not project.containers(), GONE_WITHIN)
-    left = [f"left: {path.name}" for path in (_folders(project) if folders else ())]
-    for container in project.containers():
-        left.append(f"left: the container {container.short_id}")
-        container.remove(force=True, v=True)
-    for one in project.processes():
-        left.append(f"left: {one.pid} {_title(one)[:60]}")
-        with contextlib.suppress(psutil.Error):
-            one.kill()
-    return left
-
-
-def _folders(project: Project) -> list[Path]:
-    return list(project.tmp.glob("perfbudget*"))
 
 
 def _passed_without_server(project: Project, killed: float) -> list[str]:
@@ -211,20 +184,6 @@ def _restore(project: Project, before: dict[str, bytes]) -> None:
     for name, text in before.items():
         if name.endswith(".json"):
             (folder / name).write_bytes(text)
-
-
-def _title(one: psutil.Process) -> str:
-    with contextlib.suppress(psutil.Error):
-        return " ".join(one.cmdline()) or one.name()
-    return ""
-
-
-def _await(condition: Any, seconds: float = PATIENCE) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            raise TimeoutError
-        time.sleep(0.005)
 
 
 def main() -> int:

@@ -10,7 +10,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,8 @@ sys.path.append(str(ROOT / "tests"))
 
 from machine import no_image, no_major
 
-RUN = 180.0  # seconds a run may take, its seed included
+GONE_WITHIN = 10.0  # seconds
+PATIENCE = 180.0  # seconds for anything else: a seed, a whole run
 
 
 class Project:
@@ -59,7 +61,7 @@ class Project:
             )  # fmt: skip
 
     def run(self, *arguments: str, kind: str = "embedded") -> int:
-        code = self.start(*arguments, kind=kind).wait(RUN)
+        code = self.start(*arguments, kind=kind).wait(PATIENCE)
         self.tests = len([one for one in self.reports() if one["phase"] == "call"])
         return code
 
@@ -74,6 +76,10 @@ class Project:
     def processes(self) -> list[psutil.Process]:
         """Every live process that works in ``home``, or was told of it by its arguments or environment."""
         return [one for one in psutil.process_iter() if str(self.home) in _ties(one)]
+
+    def folders(self) -> list[Path]:
+        """The temporary ones of its runs."""
+        return list(self.tmp.glob("perfbudget*"))
 
     def containers(self) -> list[Any]:
         """Those of its runs: each carries the folder of its run."""
@@ -97,6 +103,43 @@ class Project:
                 if one.name() == "postgres" and "-D" in one.cmdline():
                     return one
         return None
+
+
+def left(project: Project, *, folders: bool = True) -> list[str]:
+    """What is still there after 10 s; processes are killed so that the next run begins alone. Without ``folders`` these
+    may stay: a run killed before its supervisor has started leaves one, which the next run removes."""
+    with contextlib.suppress(TimeoutError):
+        until(lambda: not project.processes() and not (folders and project.folders()), GONE_WITHIN)
+        until(lambda: not project.containers(), GONE_WITHIN)
+    found = [f"left: {path.name}" for path in (project.folders() if folders else ())]
+    for container in project.containers():
+        found.append(f"left: the container {container.short_id}")
+        container.remove(force=True, v=True)
+    for one in project.processes():
+        found.append(f"left: {one.pid} {title(one)[:60]}")
+        with contextlib.suppress(psutil.Error):
+            one.kill()
+    return found
+
+
+def until(condition: Callable[[], object], seconds: float = PATIENCE) -> None:
+    """Wait for it.
+
+    Raises:
+        TimeoutError: it is not so after that time.
+    """
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError
+        time.sleep(0.005)
+
+
+def title(one: psutil.Process) -> str:
+    """A process's command line; empty for one that is gone."""
+    with contextlib.suppress(psutil.Error):
+        return " ".join(one.cmdline()) or one.name()
+    return ""
 
 
 def missing_kind(kind: str) -> str:

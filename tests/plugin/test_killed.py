@@ -13,6 +13,7 @@ sys.path.append(str(Path(__file__).parent.parent / "campaigns"))
 
 import kill
 import suites
+import workers
 
 
 @pytest.fixture(scope="module")
@@ -28,3 +29,7 @@ def test_nothing_is_left_or_broken(project: Any, killing: kill.Killing) -> None:
     found = kill.strike(project, killing)
     assert found.complaints == []
     assert found.reported >= project.tests // 3
+
+
+def test_workers_share_nothing_and_leave_nothing() -> None:
+    assert workers.run("embedded", tests=24, workers=3) == []
