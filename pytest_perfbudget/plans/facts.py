@@ -49,6 +49,8 @@ def rows_scanned(node: Node) -> int:
 def fewest(node: Node, *keys: str) -> float:
     """The least that the counts per loop under ``keys`` can add up to over all loops; exact for a single loop."""
     loops, total = node.loops, 0.0
+    if loops == 1:  # exact, and by far the most nodes
+        return sum(map(node.number, keys))
     for key in keys:
         total += max(0.0, number(node.fields.get(key)) - _rounding(node, key, loops))
     return total * loops

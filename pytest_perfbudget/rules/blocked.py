@@ -55,8 +55,10 @@ def _blocked(subject: Subject, pages: float) -> Iterator[Blocked]:
 
 def _conditions(node: Node) -> Iterator[tuple[str, Node]]:
     """A filter with its scan; a join's filter with every scan below."""
-    yield from ((text, node) for text in node.texts("Filter"))
-    yield from ((text, below) for text in node.texts("Join Filter") for below in node.walk())
+    if "Filter" in node.fields:
+        yield from ((text, node) for text in node.texts("Filter"))
+    if "Join Filter" in node.fields:
+        yield from ((text, below) for text in node.texts("Join Filter") for below in node.walk())
 
 
 def _in(text: str, node: Node, table: Table, relation: str) -> Iterator[Blocked]:

@@ -41,14 +41,14 @@ _CONDITIONS = ("Index Cond", "Recheck Cond", "Filter")
 
 def _check(subject: Subject, thresholds: Thresholds) -> Iterator[Hit]:
     assert subject.catalogue
-    searched: dict[str, dict[str, tuple[Node, Table]]] = defaultdict(dict)
+    searched: dict[int, dict[int, tuple[Node, Table]]] = defaultdict(dict)  # by the identities of the tables
     executed = subject.plan.analyzed
     for node, table in scans(subject):
         if table.parent and (node.loops or not executed):
-            searched[root(subject.catalogue, table).qualified][table.qualified] = (node, table)
-    for name, members in searched.items():
-        top = subject.catalogue.tables[name]
-        every = {leaf.qualified for leaf in subject.catalogue.partitions(top)}
+            searched[id(root(subject.catalogue, table))][id(table)] = (node, table)
+    for members in searched.values():
+        top = root(subject.catalogue, next(iter(members.values()))[1])
+        every = {id(leaf) for leaf in subject.catalogue.partitions(top)}
         if len(every) < thresholds["partitions"] or not every <= members.keys() or not top.partition_key:
             continue
         conditions = [(scan, table, tuple(_texts(scan))) for scan, table in members.values()]
@@ -58,7 +58,8 @@ def _check(subject: Subject, thresholds: Thresholds) -> Iterator[Hit]:
 
 def _texts(scan: Node) -> Iterator[str]:
     """The conditions of a scan and of the bitmaps beneath it."""
-    return (text for node in scan.walk() for key in _CONDITIONS for text in node.texts(key))
+    nodes = scan.walk() if scan.children else (scan,)
+    return (text for node in nodes for key in _CONDITIONS if key in node.fields for text in node.texts(key))
 
 
 def _why(conditions: list[tuple[Node, Table, tuple[str, ...]]], top: Table) -> str | None:

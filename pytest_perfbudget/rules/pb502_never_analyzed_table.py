@@ -29,18 +29,19 @@ from collections.abc import Iterator
 from pytest_perfbudget.plans.node import Node
 from pytest_perfbudget.rules.base import Hit, Rule, Thresholds
 from pytest_perfbudget.rules.subject import Subject
-from pytest_perfbudget.rules.tables import root
+from pytest_perfbudget.rules.tables import named_by, root
 from pytest_perfbudget.units import format_count
 
 
 def _check(subject: Subject, thresholds: Thresholds) -> Iterator[Hit]:
     assert subject.catalogue
     tops = set()
-    for node in filter(_of_user, subject.plan.root.walk()):
-        table = subject.catalogue.table(node.relation, node.schema)
+    for node, table in named_by(subject):
+        if (table and (table.analysed or table.pages < thresholds["pages"])) or not _of_user(node):
+            continue
         top = root(subject.catalogue, table) if table else None
         key = top.qualified if top else node.relation
-        if key in tops or (table and (table.analysed or table.pages < thresholds["pages"])):
+        if key in tops:
             continue
         tops.add(key)
         if table and top:
@@ -52,9 +53,8 @@ def _check(subject: Subject, thresholds: Thresholds) -> Iterator[Hit]:
 
 
 def _of_user(node: Node) -> bool:
-    """Whether it reads or writes a table that is not one of PostgreSQL's own."""
-    system = node.schema in ("pg_catalog", "information_schema") or (node.relation or "").startswith("pg_")
-    return bool(node.relation) and not system
+    """Whether its table is not one of PostgreSQL's own."""
+    return node.schema not in ("pg_catalog", "information_schema") and not (node.relation or "").startswith("pg_")
 
 
 RULE = Rule("PB502", "never-analyzed-table", frozenset({"plan", "catalogue"}), _check, __doc__, {"pages": 10})

@@ -14,19 +14,30 @@ Columns = frozenset[str]
 
 
 @lru_cache(maxsize=4)
-def scans(subject: Subject) -> tuple[tuple[Node, Table], ...]:
-    """Every node that reads a table of the catalogue, with the table; a partition is a table of its own. The rules that
-    are asked about one subject share the answer."""
+def named_by(subject: Subject) -> tuple[tuple[Node, Table | None], ...]:
+    """Every node that names a relation, with its table; None where the catalogue has no such table. The rules that are
+    asked about one subject share the answer."""
     assert subject.catalogue
-    found = ((node, subject.catalogue.table(node.relation, node.schema)) for node in subject.plan.nodes)
-    return tuple((node, table) for node, table in found if table and node.type != "ModifyTable")
+    table = subject.catalogue.table
+    return tuple((node, table(node.relation, node.schema)) for node in subject.plan.nodes if node.relation)
+
+
+@lru_cache(maxsize=4)
+def scans(subject: Subject) -> tuple[tuple[Node, Table], ...]:
+    """Every node that reads a table of the catalogue, with the table; a partition is a table of its own."""
+    return tuple((node, table) for node, table in named_by(subject) if table and node.type != "ModifyTable")
 
 
 def root(catalogue: Catalogue, table: Table) -> Table:
     """The partitioned table at the top that ``table`` belongs to; itself where it is no partition."""
-    while table.parent and table.parent in catalogue.tables:
-        table = catalogue.tables[table.parent]
-    return table
+    return (table.parent and _top(catalogue, table.parent)) or table
+
+
+@lru_cache(maxsize=1024)
+def _top(catalogue: Catalogue, parent: str) -> Table | None:
+    """Asked for each of thousands of partitions."""
+    table = catalogue.tables.get(parent)
+    return table and root(catalogue, table)
 
 
 def named(node: Node, top: Table, table: Table) -> str:
