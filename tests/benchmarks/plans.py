@@ -23,6 +23,7 @@ import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from pytest_perfbudget.cli.comparison import as_text
+from pytest_perfbudget.model import Catalogue, Index, IndexKey, Table
 from pytest_perfbudget.plans.diff import edits
 from pytest_perfbudget.plans.expression import normalise
 from pytest_perfbudget.plans.fingerprint import marked
@@ -46,11 +47,22 @@ FIFTEEN = json.dumps(documents(18)["sizes/fifteen"])
 SIZES = (1_250, 2_500, 5_000, 10_000)
 
 
-def all_of_it(text: str) -> None:
-    """Parse, normalise, fingerprint, every rule."""
+def all_of_it(text: str, catalogue: Catalogue | None = None) -> None:
+    """Parse, normalise, fingerprint, every rule; those that need the catalogue where it is given."""
     plan = parse(text)
     marked(plan)
-    check(Subject(plan), RULES)
+    check(Subject(plan, sql="SELECT * FROM events WHERE note = 'n'", catalogue=catalogue), RULES)
+
+
+def catalogue_of(count: int) -> Catalogue:
+    """The table ``events``, its partitions, and an index on each that does not serve."""
+    columns = {"id": "bigint", "happened": "timestamp with time zone", "note": "text"}
+    primary = Index("events_pkey", "btree", (IndexKey("id"),), unique=True)
+    top = Table("public", "events", 100 * count, columns=columns, partition_key=("happened",))
+    parts = [Table("public", f"p{n}", 100, 1e4, True, columns, (primary,), top.qualified) for n in range(count)]
+    return Catalogue(
+        18, {one.qualified: one for one in [top, *parts]}, {one.name: one.qualified for one in [top, *parts]}
+    )
 
 
 def varied() -> Iterator[str]:
@@ -59,11 +71,12 @@ def varied() -> Iterator[str]:
         yield LITERAL.sub(str(number), FIFTEEN)
 
 
-def partitioned(count: int, seed: int = 0) -> str:
-    """An executed scan of so many partitions, as 18 writes it."""
+def partitioned(count: int, seed: int = 0, each: int = 7) -> str:
+    """An executed scan of so many partitions, as 18 writes it; literals differ by ``each`` from one to the next."""
     member = documents(18)["serial/append"][0]["Plan"]["Plans"][0]["Plans"][0]
     plans = [
-        member | {"Relation Name": f"p{n}", "Alias": f"events_{n + 1}", "Filter": f"(note = 'n{n * 7 + seed}'::text)"}
+        member
+        | {"Relation Name": f"p{n}", "Alias": f"events_{n + 1}", "Filter": f"(note = 'n{n * each + seed}'::text)"}
         for n in range(count)
     ]
     append = documents(18)["serial/append"][0]["Plan"]["Plans"][0]
@@ -110,6 +123,16 @@ def test_ten_thousand_partitions(benchmark: BenchmarkFixture, capsys: pytest.Cap
         text = partitioned(size)
         figures.append(seconds(lambda text=text: (normalise.cache_clear(), all_of_it(text))))
     told(capsys, f"{_listed(SIZES, figures)}: exponent {exponent(SIZES, figures):.2f}")
+
+
+def test_ten_thousand_partitions_and_their_catalogue(
+    benchmark: BenchmarkFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One condition on the table, so the same on each partition."""
+    texts = iter([partitioned(10_000, seed, each=0) for seed in range(6)])
+    catalogue = catalogue_of(10_000)
+    benchmark.pedantic(all_of_it, setup=lambda: ((next(texts), catalogue), {}), rounds=5, warmup_rounds=1)
+    told(capsys, f"10,000 partitions and their catalogue: {benchmark.stats.stats.median:.3f} s median, limit 0.4 s")
 
 
 def test_identifiers_of_ten_thousand_partitions(benchmark: BenchmarkFixture) -> None:
