@@ -33,7 +33,7 @@ _PATIENT, _UNLIMITED = "set lock_timeout = '5s'", "set lock_timeout = 0"
 
 @contextlib.contextmanager
 def undisturbed(server: Server) -> Iterator[None]:
-    """No spare is made meanwhile, by any process of the run."""
+    """No spare is made and no database dropped in the background meanwhile, by any process of the run."""
     server.admin.execute(_LOCK, [_quiet(server)])
     try:
         yield
@@ -131,19 +131,33 @@ class Spares:
     # In the thread.
 
     def _make(self) -> str:
-        name, admin = _name(), self._admin()
+        name = _name()
+        with self._allowed() as admin:
+            copy(admin, self._server.run, self._template, name)
+        return name
+
+    def _drop(self, name: str) -> None:
+        """Not at any price: whoever waits for the next spare waits for this too."""
+        import psycopg
+
+        try:
+            with self._allowed() as admin:
+                markers.drop(admin, name)
+        except psycopg.errors.LockNotAvailable:
+            self._thread.submit(self._drop, name)
+
+    @contextlib.contextmanager
+    def _allowed(self) -> Iterator[psycopg.Connection]:
+        """The thread's connection, once nobody is to be undisturbed."""
+        admin = self._admin()
         admin.execute(_PATIENT)
         admin.execute(_LOCK_SHARED, [_quiet(self._server)])
         admin.execute(_UNLIMITED)
         try:
-            copy(admin, self._server.run, self._template, name)
+            yield admin
         finally:
             if not admin.closed:
                 admin.execute(_UNLOCK_SHARED, [_quiet(self._server)])
-        return name
-
-    def _drop(self, name: str) -> None:
-        markers.drop(self._admin(), name)
 
     def _admin(self) -> psycopg.Connection:
         if self._connection is None:

@@ -90,11 +90,6 @@ LAGGING = """
     @pytest.mark.perf_budget(replica={"lag_p95": "0.001 ms"})
     def test_at_once(perf_db):
         write(perf_db.dsn)
-
-    @pytest.mark.perf_budget(replica={"lag_p95": "60 s"})
-    def test_nothing_to_follow(perf_replica):
-        with psycopg.connect(perf_replica.dsn) as connection:
-            connection.execute("select 1 from orders limit 1")
 """
 
 
@@ -105,6 +100,5 @@ def test_the_lag_of_the_standby_is_held_to_its_budget(shop: Shop) -> None:
         test["nodeid"].rpartition("::")[2]: [f["verdict"] for f in test["findings"] if f["code"] == "replica.lag_p95"]
         for test in done.report["tests"]
     }
-    assert found == {"test_soon": [], "test_at_once": ["over"], "test_nothing_to_follow": ["unjudged"]}
+    assert found == {"test_soon": [], "test_at_once": ["over"]}
     assert done.code == 1
-    assert "nothing was written while the test ran" in done.text
