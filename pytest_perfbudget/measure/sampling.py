@@ -9,13 +9,12 @@ That bound takes the count at the cap as given, while it follows from the sample
 
 from __future__ import annotations
 
-import gc
 import math
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from pytest_perfbudget.measure.quiet import no_garbage_collection
 from pytest_perfbudget.measure.statistics import bounds, summary
 from pytest_perfbudget.model import Latency
 from pytest_perfbudget.units import format_seconds
@@ -84,7 +83,7 @@ def sample(
     started = clock()
     samples: list[float] = []
     looks = {key: _Looks(key, limit) for key, limit in allowed.items()}
-    with _no_garbage_collection():
+    with no_garbage_collection():
         for _ in range(warm_up):
             if clock() - started >= cap * WARM_UP_SHARE:
                 break
@@ -157,14 +156,3 @@ def _shown(key: str, lower: float, upper: float) -> str:
     if known == (False, False):
         return f"{key} unknown"
     return f"{key} at least {format_seconds(lower)}" if known[0] else f"{key} at most {format_seconds(upper)}"
-
-
-@contextmanager
-def _no_garbage_collection() -> Iterator[None]:
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()

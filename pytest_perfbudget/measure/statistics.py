@@ -74,7 +74,7 @@ def mean_bounds(samples: Sequence[float], confidence: float) -> tuple[float, flo
     if variance == 0:
         return (centre, centre)
     third = math.fsum(d * d * d for d in deviations) / n
-    t = _student(confidence, n - 1)
+    t = student(confidence, n - 1)
     shift = third / (variance * n) * (1 / 6 + t * t / 3)
     half = t * math.sqrt(variance / n)
     return (centre + shift - half, centre + shift + half)
@@ -124,7 +124,7 @@ def _binomial(k: int, n: int, q: float) -> float:
     return math.exp(choose + k * math.log(q) + (n - k) * math.log1p(-q))
 
 
-def _student(confidence: float, freedom: int) -> float:
+def student(confidence: float, freedom: int) -> float:
     """The quantile of Student's t, by the Cornish–Fisher expansion (Abramowitz and Stegun 26.7.5)."""
     z = NormalDist().inv_cdf(confidence)
     return z + (z**3 + z) / (4 * freedom) + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * freedom**2)

@@ -97,8 +97,8 @@ def test_the_mean_of_few_samples_has_no_bound() -> None:
 
 
 def test_the_t_quantile() -> None:
-    assert s._student(0.95, 29) == pytest.approx(1.6991, abs=1e-3)
-    assert s._student(0.999, 95) == pytest.approx(3.1768, abs=2e-2)
+    assert s.student(0.95, 29) == pytest.approx(1.6991, abs=1e-3)
+    assert s.student(0.999, 95) == pytest.approx(3.1768, abs=2e-2)
 
 
 def test_summary() -> None:

@@ -1,0 +1,75 @@
+"""Rounds: every statement of the module once on either side, in shuffled order, until each is decided."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from random import Random
+from typing import Protocol
+
+from pytest_perfbudget.measure.paired import LOOKS, Comparison, Look
+from pytest_perfbudget.measure.quiet import no_garbage_collection
+from pytest_perfbudget.measure.sampling import WARM_UP_SHARE
+from pytest_perfbudget.units import format_seconds
+
+WARM_UP = 12
+"""Executions of either side thrown away: psycopg prepares at the sixth, PostgreSQL weighs a generic plan five later."""
+CAP = 3.0
+"""Seconds for each statement."""
+
+
+class Pair(Protocol):
+    """A statement as the reference and as the head execute it, on one connection. What switches between the two
+    (``SET search_path``) lies outside the seconds they give."""
+
+    def old(self) -> float:
+        """Execute the reference's once; seconds from execute to the last row, above 0."""
+
+    def new(self) -> float:
+        """Execute the head's once; likewise."""
+
+
+def measure_pairs(
+    pairs: Mapping[str, Pair],
+    control: Pair,
+    regress: Mapping[str, float],
+    clock: Callable[[], float],
+    order: Random,
+    cap: float = CAP,
+    looks: Sequence[int] = LOOKS,
+) -> dict[str, Look]:
+    """A decided :class:`~pytest_perfbudget.measure.paired.Look` for each key of ``pairs``.
+
+    ``control`` is a null pair: one statement, twice. ``regress`` gives the slowdown to be caught as a share for each
+    key. ``clock`` gives seconds; no round begins ``cap`` seconds for each statement after the first execution. Even
+    rounds execute the reference first, odd ones the head. Garbage collection is off meanwhile. Errors of a pair pass.
+    """
+    comparisons = {key: Comparison(regress[key], looks) for key in pairs}
+    started, allowed = clock(), cap * max(len(pairs), 1)
+    with no_garbage_collection():
+        _warm_up([*pairs.values(), control], lambda: clock() - started < allowed * WARM_UP_SHARE)
+        number = 0
+        while (waiting := [key for key in pairs if comparisons[key].open]) and clock() - started < allowed:
+            order.shuffle(waiting)
+            null = _turn(control, number)
+            for key in waiting:
+                comparisons[key].add(*_turn(pairs[key], number), null)
+                comparisons[key].look()
+            number += 1
+    return {key: one.stop(f"the cap of {format_seconds(allowed)} was reached") for key, one in comparisons.items()}
+
+
+def _turn(pair: Pair, number: int) -> tuple[float, float]:
+    """Seconds of the reference and of the head, executed in the order of this round."""
+    if number % 2 == 0:
+        old = pair.old()
+        return old, pair.new()
+    new = pair.new()
+    return pair.old(), new
+
+
+def _warm_up(pairs: Sequence[Pair], in_time: Callable[[], bool]) -> None:
+    for number in range(WARM_UP):
+        for pair in pairs:
+            if not in_time():
+                return
+            _turn(pair, number)
