@@ -1,0 +1,163 @@
+"""``growth``: whether work or time stays below its bound as tables grow, and where the plan flips.
+
+Beyond its bound is a figure that grew by more than the bound between the smallest and the largest size, or whose fitted
+exponent is above the bound's: 100 blocks more for every doubling are seen however large the constant part is. A single
+step, as a B-tree's next level makes, is no exponent.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from pytest_perfbudget.measure.bound import Bound
+from pytest_perfbudget.measure.exponent import MODEL, Exponent, fit
+from pytest_perfbudget.measure.sampling import State
+from pytest_perfbudget.measure.statistics import percentile, quantile_bounds
+from pytest_perfbudget.units import format_count
+
+SIZES, RANGE = 4, 8
+"""The fewest sizes, and the least ratio of the largest to the smallest: less does not tell one law from another."""
+SLACK = 0.1
+"""Of an exponent and of a factor: a factor of log n more is not told from none."""
+SETTLED = 3
+"""Sizes with one plan that tell its law."""
+_SHOWN = 0.975
+_NORMAL = 1.96
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A figure at a size (rows, at least 2), with its 95 % interval; ``plan`` is the fingerprint, empty if unknown."""
+
+    size: float
+    figure: float
+    lower: float
+    upper: float
+    plan: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Flip:
+    """The plan is another one between two sizes that follow each other."""
+
+    below: float
+    above: float
+    old: str
+    new: str
+
+    @property
+    def middle(self) -> int:
+        """The size that narrows it down best."""
+        return round(math.sqrt(self.below * self.above))
+
+    def __str__(self) -> str:
+        return f"the plan flips between {format_count(self.below)} and {format_count(self.above)} rows"
+
+
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """What the points say about the bound; ``exponent`` is None where there are too few."""
+
+    state: State
+    reason: str
+    exponent: Exponent | None
+    flips: tuple[Flip, ...]
+
+
+def counted(size: float, figure: float, plan: str = "") -> Point:
+    """An exact figure: blocks, rows."""
+    return Point(size, figure, figure, figure, plan)
+
+
+def timed(size: float, samples: Sequence[float], plan: str = "") -> Point:
+    """The median of at least 6 samples, with its interval.
+
+    Raises:
+        ValueError: fewer samples do not bound the median.
+    """
+    lower, upper = quantile_bounds(samples, 0.5, _SHOWN)
+    if not math.isfinite(upper - lower):
+        raise ValueError(f"{len(samples)} samples do not bound a median, 6 do")
+    return Point(size, percentile(samples, 0.5), lower, upper, plan)
+
+
+def judge_growth(points: Sequence[Point], bound: Bound, grain: float = 0.0) -> Growth:
+    """Within the bound, beyond it, or undecided.
+
+    ``points`` have different sizes; ``grain`` is the least difference of a figure that means anything, in its unit: 8
+    for blocks, 0 for times.
+    """
+    ordered = sorted(points, key=lambda point: point.size)
+    flips = tuple(found_flips(ordered))
+    if lacking := _lacking(ordered):
+        return Growth(State.UNDECIDED, lacking, None, flips)
+    exponent = fit([p.size for p in ordered], [p.figure for p in ordered], [_error(p, grain) for p in ordered])
+    state = _state(ordered, bound, grain, exponent)
+    first, last = ordered[0], ordered[-1]
+    grows = exponent if exponent.flat or _steps(ordered, grain) != 1 else "grows in one step"
+    seen = f"{grows} from {format_count(first.size)} to {format_count(last.size)} rows, allowed {bound.text}"
+    return Growth(state, "; ".join([seen, *map(str, flips)]), exponent, flips)
+
+
+def found_flips(ordered: Sequence[Point]) -> Iterator[Flip]:
+    """Where two known plans differ, by size."""
+    known = [point for point in ordered if point.plan]
+    for below, above in pairwise(known):
+        if below.plan != above.plan:
+            yield Flip(below.size, above.size, below.plan, above.plan)
+
+
+def _lacking(ordered: Sequence[Point]) -> str:
+    if len(ordered) < SIZES:
+        return f"{len(ordered)} of the {SIZES} sizes needed"
+    if ordered[-1].size < RANGE * ordered[0].size:
+        return f"the largest size is less than {RANGE} times the smallest"
+    return ""
+
+
+def _state(ordered: Sequence[Point], bound: Bound, grain: float, exponent: Exponent) -> State:
+    first, last = ordered[0], ordered[-1]
+    factor = bound.factor(first.size, last.size) * (1 + SLACK)
+    allowed = _own(bound, ordered) + SLACK
+    if not bound.constant and exponent.upper <= allowed:
+        return State.WITHIN
+    if last.lower > (first.upper + grain) * factor:
+        return State.BEYOND
+    grown = last.lower > max(first.upper * (1 + SLACK), first.upper + grain)
+    if not bound.constant and grown and exponent.lower > allowed and _steps(ordered, grain) > 1:
+        return State.BEYOND
+    return State.WITHIN if _below(ordered, bound, grain) else State.UNDECIDED
+
+
+def _below(ordered: Sequence[Point], bound: Bound, grain: float) -> bool:
+    """Whether the largest size's figure is no more than the bound makes of the smallest's, or of the first one's of the
+    last plan if at least :data:`SETTLED` sizes have it."""
+    last = ordered[-1]
+    starts = [ordered[0]]
+    if flips := list(found_flips(ordered)):
+        settled = [point for point in ordered if point.size >= flips[-1].above]
+        starts += settled[:1] if len(settled) >= SETTLED else []
+    return any(
+        last.upper <= max(start.lower * bound.factor(start.size, last.size) * (1 + SLACK), start.lower + grain)
+        for start in starts
+    )
+
+
+def _own(bound: Bound, ordered: Sequence[Point]) -> float:
+    """The exponent that the bound itself has at these sizes: n log n is a little above 1."""
+    values = [bound.at(point.size) for point in ordered]
+    return fit([point.size for point in ordered], values, values).value
+
+
+def _steps(ordered: Sequence[Point], grain: float) -> int:
+    """How often the figure grew by more than its error from one size to the next."""
+    return sum(above.lower - below.upper > max(grain / 4, MODEL * below.figure) for below, above in pairwise(ordered))
+
+
+def _error(point: Point, grain: float) -> float:
+    """The standard error of a figure, above 0."""
+    measured = (point.upper - point.lower) / (2 * _NORMAL)
+    return math.sqrt(measured**2 + (MODEL * point.figure) ** 2 + (grain / 4) ** 2) or 1e-12
