@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from random import Random
 
 from pytest_perfbudget.measure.paired import Look, Step
-from pytest_perfbudget.measure.rounds import CAP, Pair, measure_pairs
+from pytest_perfbudget.measure.rounds import CAP, Connected, measure_pairs
 from pytest_perfbudget.model import Verdict
 
 APART = 5.0
@@ -17,12 +17,8 @@ CONFIRMED = {Step.CANDIDATE: Verdict.REGRESSED, Step.IMPROVED: Verdict.IMPROVED}
 """What a look suspects, and the verdict if a second one agrees."""
 
 
-@dataclass(frozen=True, slots=True)
-class Connected:
-    """A new connection: the statements on it, and the null pair of a reference query."""
-
-    pairs: Mapping[str, Pair]
-    control: Pair
+Measure = Callable[[Mapping[str, float]], dict[str, Look]]
+"""Measures the statements of these keys once, each with the slowdown to be caught, on connections of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,26 +37,36 @@ class Outcome:
 
 
 def regressions(
-    fresh: Callable[[frozenset[str]], AbstractContextManager[Connected]],
-    regress: Mapping[str, float],
-    clock: Callable[[], float],
-    sleep: Callable[[float], object],
-    order: Random,
-    cap: float = CAP,
+    measure: Measure, regress: Mapping[str, float], clock: Callable[[], float], sleep: Callable[[float], object]
 ) -> dict[str, Outcome]:
     """An outcome for each key of ``regress``, which gives the slowdown that must be caught as a share.
 
-    ``fresh`` opens a new connection for the statements of these keys; it is closed before ``sleep``, which is called
-    only where a second connection is needed. ``clock`` gives seconds. Errors of a pair pass.
+    What ``measure`` suspects it is asked about once more, after ``sleep``. ``clock`` gives seconds. Errors of a pair
+    pass.
     """
-    first = _measure(fresh, regress, clock, order, cap)
+    first = measure(regress)
     ended = clock()
+    doubtful = {key: regress[key] for key, look in first.items() if look.step in CONFIRMED}
     again: dict[str, Look] = {}
-    doubtful = {key for key, look in first.items() if look.step in CONFIRMED}
     if doubtful:
         sleep(max(APART - (clock() - ended), 0.0))
-        again = _measure(fresh, {key: regress[key] for key in regress if key in doubtful}, clock, order, cap)
+        again = measure(doubtful)
     return {key: outcome(look, again.get(key)) for key, look in first.items()}
+
+
+def on_one_connection(
+    fresh: Callable[[frozenset[str]], AbstractContextManager[Connected]],
+    clock: Callable[[], float],
+    order: Random,
+    cap: float = CAP,
+) -> Measure:
+    """Head and reference alternate on one new connection, which ``fresh`` opens for the statements of these keys."""
+
+    def measure(regress: Mapping[str, float]) -> dict[str, Look]:
+        with fresh(frozenset(regress)) as connected:
+            return measure_pairs(connected, regress, clock, order, cap)
+
+    return measure
 
 
 def outcome(first: Look, again: Look | None = None) -> Outcome:
@@ -76,17 +82,6 @@ def outcome(first: Look, again: Look | None = None) -> Outcome:
     if first.step is Step.IMPROVED and (again is None or again.step is not Step.CANDIDATE):
         return Outcome(Verdict.SAME, seen, first, again)
     return Outcome(Verdict.UNJUDGED, f"two connections disagree: {seen}", first, again)
-
-
-def _measure(
-    fresh: Callable[[frozenset[str]], AbstractContextManager[Connected]],
-    regress: Mapping[str, float],
-    clock: Callable[[], float],
-    order: Random,
-    cap: float,
-) -> dict[str, Look]:
-    with fresh(frozenset(regress)) as connected:
-        return measure_pairs(connected.pairs, connected.control, regress, clock, order, cap)
 
 
 def _seen(look: Look) -> str:

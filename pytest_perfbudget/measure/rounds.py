@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from random import Random
 from typing import Protocol
 
@@ -28,37 +29,47 @@ class Pair(Protocol):
         """Execute the head's once; likewise."""
 
 
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """What is measured on a new connection (or on two, see :mod:`.fresh`): the statements, a null pair (one reference
+    query, twice), and other reference queries to divide by, where the layout needs them."""
+
+    pairs: Mapping[str, Pair]
+    control: Pair
+    references: Sequence[Pair] = ()
+
+
 def measure_pairs(
-    pairs: Mapping[str, Pair],
-    control: Pair,
+    connected: Connected,
     regress: Mapping[str, float],
     clock: Callable[[], float],
     order: Random,
     cap: float = CAP,
     looks: Sequence[int] = LOOKS,
 ) -> dict[str, Look]:
-    """A decided :class:`~pytest_perfbudget.measure.paired.Look` for each key of ``pairs``.
+    """A decided :class:`~pytest_perfbudget.measure.paired.Look` for each statement.
 
-    ``control`` is a null pair: one statement, twice. ``regress`` gives the slowdown to be caught as a share for each
-    key. ``clock`` gives seconds; no round begins ``cap`` seconds for each statement after the first execution. Even
-    rounds execute the reference first, odd ones the head. Garbage collection is off meanwhile. Errors of a pair pass.
+    ``regress`` gives the slowdown to be caught as a share for each. ``clock`` gives seconds; no round begins ``cap``
+    seconds for each statement after the first execution. Even rounds execute the reference first, odd ones the head.
+    Garbage collection is off meanwhile. Errors of a pair pass.
     """
+    pairs = connected.pairs
     comparisons = {key: Comparison(regress[key], looks) for key in pairs}
     started, allowed = clock(), cap * max(len(pairs), 1)
     with no_garbage_collection():
-        _warm_up([*pairs.values(), control], lambda: clock() - started < allowed * WARM_UP_SHARE)
+        warm_up([*pairs.values(), connected.control], lambda: clock() - started < allowed * WARM_UP_SHARE)
         number = 0
         while (waiting := [key for key in pairs if comparisons[key].open]) and clock() - started < allowed:
             order.shuffle(waiting)
-            null = _turn(control, number)
+            null = turn(connected.control, number)
             for key in waiting:
-                comparisons[key].add(*_turn(pairs[key], number), null)
+                comparisons[key].add(*turn(pairs[key], number), null)
                 comparisons[key].look()
             number += 1
     return {key: one.stop(f"the cap of {format_seconds(allowed)} was reached") for key, one in comparisons.items()}
 
 
-def _turn(pair: Pair, number: int) -> tuple[float, float]:
+def turn(pair: Pair, number: int) -> tuple[float, float]:
     """Seconds of the reference and of the head, executed in the order of this round."""
     if number % 2 == 0:
         old = pair.old()
@@ -67,9 +78,10 @@ def _turn(pair: Pair, number: int) -> tuple[float, float]:
     return pair.old(), new
 
 
-def _warm_up(pairs: Sequence[Pair], in_time: Callable[[], bool]) -> None:
+def warm_up(pairs: Sequence[Pair], in_time: Callable[[], bool]) -> None:
+    """Execute both sides of all pairs :data:`WARM_UP` times, or as long as there is time."""
     for number in range(WARM_UP):
         for pair in pairs:
             if not in_time():
                 return
-            _turn(pair, number)
+            turn(pair, number)

@@ -4,9 +4,11 @@ Our gates and the published rules of others on the same recorded samples. A null
 so that each failure is a false alarm; the others have about 10 % or 20 % more rows to read (+10.3 % and +20.8 % in
 time), so that each pass is a miss. Intervals are Clopper and Pearson's at 95 %. The layouts:
 
-one backend    both in one backend of one database, statements interleaved
 two schemas    two schemas of one database on one backend; 120 rounds
-two backends   two databases built separately, one backend each
+one backend    both in one backend on the same tables, statements interleaved
+pinned         two databases built separately, a backend each, all pinned to one CPU; 120 rounds
+fresh pairs    the same over 48 fresh pairs of backends, each side divided by another statement
+two backends   the same over one long-lived pair
 another run    the old figures are of another run: the stored ones of every tool that keeps some
 
 What a second connection measures is the next recorded run. Rounds are those of the null cases. ``unjudged`` cases are

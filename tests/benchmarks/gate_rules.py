@@ -15,7 +15,7 @@ from statistics import fmean, median
 
 from gate_samples import Case, Series
 
-from pytest_perfbudget.measure.paired import LOOKS, Comparison, Look, Step
+from pytest_perfbudget.measure.paired import FRESH_PAIRS, LOOKS, Comparison, Look, Step
 from pytest_perfbudget.measure.regression import outcome
 from pytest_perfbudget.measure.stored import judge
 from pytest_perfbudget.model import Verdict
@@ -23,7 +23,7 @@ from pytest_perfbudget.model import Verdict
 CAUGHT = 0.10
 """The slowdown every rule is set to catch, or its own default near it."""
 SPLITS = 2000
-PAIRED = ("one backend", "two schemas", "two backends")
+PAIRED = ("one backend", "two schemas", "two backends", "pinned")
 
 
 @dataclass(frozen=True)
@@ -37,9 +37,9 @@ class Rule:
     """Whether it fails (None: it would not judge) and the rounds it took."""
 
 
-def looked(series: Series) -> Look:
+def looked(series: Series, looks: Sequence[int] = LOOKS) -> Look:
     """Our rounds, until they are decided; ``unjudged`` where the recording ends before."""
-    comparison = Comparison(CAUGHT)
+    comparison = Comparison(CAUGHT, looks)
     for old, new, control in zip(series.old, series.new, series.control, strict=True):
         comparison.add(old, new, control)
         if (look := comparison.look()).step is not Step.MORE:
@@ -48,8 +48,9 @@ def looked(series: Series) -> Look:
 
 
 def _paired(case: Case) -> tuple[bool | None, int]:
-    first = looked(case.first)
-    again = looked(case.again) if first.step in (Step.CANDIDATE, Step.IMPROVED) else None
+    looks = FRESH_PAIRS if case.layout == "fresh pairs" else LOOKS
+    first = looked(case.first, looks)
+    again = looked(case.again, looks) if first.step in (Step.CANDIDATE, Step.IMPROVED) else None
     verdict = outcome(first, again).verdict
     rounds = first.change.n + (again.change.n if again else 0)
     return None if verdict is Verdict.UNJUDGED else verdict is Verdict.REGRESSED, rounds
@@ -166,7 +167,12 @@ def _splits(m: int, n: int) -> list[tuple[int, int, int, int]]:
 
 
 RULES = (
-    Rule("paired (latency.regress)", "measure/paired.py and regression.py: two looks must agree", PAIRED, _paired),
+    Rule(
+        "paired (latency.regress)",
+        "measure/paired.py and regression.py: two connections must agree; measure/fresh.py for the fresh pairs",
+        ("two schemas", "one backend", "pinned", "fresh pairs", "two backends"),
+        _paired,
+    ),
     Rule("paired, one connection", "the same without the second connection", PAIRED, _unconfirmed),
     Rule("stored (latency.baseline), 15 %", "measure/stored.py: 10 recorded runs", ("another run",), _stored(0.15)),
     Rule("stored (latency.baseline), 25 %", "the same, as across classes of CPU", ("another run",), _stored(0.25)),
@@ -190,14 +196,14 @@ RULES = (
         "ClickHouse",
         "interleaved on two servers; the medians differ by 5 % and by the 99 % quantile of random splits "
         "(tests/performance/scripts/README.md, eqmed.sql)",
-        ("two backends", "one backend", "two schemas", "another run"),
+        ("two backends", "one backend", "two schemas", "pinned", "another run"),
         _randomised(0.99, 0.05),
     ),
     Rule(
         "RegreSQL compare",
         "interleaved on two servers; the medians differ by 5 % and by the 95 % quantile of 2,000 random splits "
         "(regresql/timing.go)",
-        ("two backends", "one backend", "two schemas", "another run"),
+        ("two backends", "one backend", "two schemas", "pinned", "another run"),
         _randomised(0.95, 0.05),
     ),
     Rule(
@@ -217,10 +223,9 @@ RULES = (
     ),
     Rule(
         "asv",
-        "20 samples a side, p < 0.002 by the same test and a median more than 1.1 times the old one (asv/statistics.py, "
-        "asv/commands/compare.py)",
+        "20 samples a side, p < 0.002 by the same test and a median more than 1.1 times the old one "
+        "(asv/statistics.py, asv/commands/compare.py)",
         ("another run", *PAIRED),
         _asv,
     ),
 )
-assert LOOKS[-1] == 240, "recordings have 240 rounds"

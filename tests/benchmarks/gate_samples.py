@@ -3,8 +3,9 @@ the new one has about 10 % or 20 % more rows to read.
 
 A folder of recordings holds ``quiet.npz`` (``lat``: runs × rounds × statements in ns, ``names``; one backend a run),
 ``sep_quiet.npz`` (``lat`` likewise, statements as in :data:`SEPARATE`; two databases, a backend each) and
-``variants.npz`` (``V3``: replicates × rounds × statements × sides in ms; two schemas of one database, one backend).
-``.npz`` is read here: a zip of arrays with a line of Python as their header.
+``variants.npz`` (replicates × rounds × statements × sides in ms: ``V3`` two schemas of one database on one backend,
+``V6`` two databases with a backend each, all pinned to one CPU, ``V2`` two databases over fresh pairs of backends, ten
+rounds on each). ``.npz`` is read here: a zip of arrays with a line of Python as their header.
 """
 
 from __future__ import annotations
@@ -17,15 +18,20 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from statistics import median
 
 from pytest_perfbudget.measure.stored import Recorded, ratio
 
 EFFECTS = ("null", "+10 %", "+20 %")
-LAYOUTS = ("one backend", "two schemas", "two backends", "another run")
+LAYOUTS = ("two schemas", "one backend", "pinned", "fresh pairs", "two backends", "another run")
 SEPARATE = (
     *("A.T1", "B.T1", "B.T1_10", "B.T1_20", "A.T2", "B.T2", "B.T2_10", "B.T2_20"),
     *("A.R1", "B.R1", "A.R2", "B.R2"),
 )
+VARIANTS = (("null", 0, 2), ("+10 %", 1, 2), ("null", 2, 0), ("+10 %", 3, 0))
+"""Statements of the variants with the effect they have, and the one of no effect that runs along."""
+ON_ONE_PAIR, FRESH = 10, 48
+"""Rounds on a fresh pair, and pairs of a case: those of four replicates."""
 HISTORY = 10
 """Recorded runs of the stored gate, spread over all recorded."""
 _CODES = {"i1": "b", "i2": "h", "i4": "i", "i8": "q", "u1": "B", "u2": "H", "u4": "I", "u8": "Q", "f4": "f", "f8": "d"}
@@ -89,16 +95,17 @@ class Recording:
         with zipfile.ZipFile(self._folder / "sep_quiet.npz") as archive:
             return _array(archive, "lat")
 
-    @cached_property
-    def schemas(self) -> Array:
+    def variant(self, name: str) -> Array:
         with zipfile.ZipFile(self._folder / "variants.npz") as archive:
-            return _array(archive, "V3")
+            return _array(archive, name)
 
     def cases(self, layout: str) -> Iterator[Case]:
         """All cases of a layout; what a connection measures again is the next run."""
         return {
             "one backend": self._one_backend,
-            "two schemas": self._two_schemas,
+            "two schemas": lambda: self._variant("V3", layout),
+            "pinned": lambda: self._variant("V6", layout),
+            "fresh pairs": self._fresh_pairs,
             "two backends": self._two_backends,
             "another run": self._another_run,
         }[layout]()
@@ -117,17 +124,37 @@ class Recording:
                     following = (run + 1) % array.shape[0]
                     yield Case("one backend", effect, series(run, *sides), series(following, *sides))
 
-    def _two_schemas(self) -> Iterator[Case]:
-        array = self.schemas
+    def _variant(self, name: str, layout: str) -> Iterator[Case]:
+        array = self.variant(name)
 
         def series(run: int, statement: int, null: int) -> Series:
             old, new, *control = (array.column(run, s, side, scale=1e-3) for s in (statement, null) for side in (0, 1))
             return Series(old, new, list(zip(*control, strict=True)))
 
         for run in range(array.shape[0]):
-            for effect, statement, null in (("null", 0, 2), ("+10 %", 1, 2), ("null", 2, 0), ("+10 %", 3, 0)):
-                following = (run + 1) % array.shape[0]
-                yield Case("two schemas", effect, series(run, statement, null), series(following, statement, null))
+            for effect, *statements in VARIANTS:
+                yield Case(layout, effect, series(run, *statements), series((run + 1) % array.shape[0], *statements))
+
+    def _fresh_pairs(self) -> Iterator[Case]:
+        """A round is the median on a pair, divided by that of the other statement; there is no third for control."""
+        array = self.variant("V2")
+        runs = FRESH * ON_ONE_PAIR // array.shape[1]
+
+        def medians(first: int, statement: int, side: int) -> list[float]:
+            taken = [one for run in range(first, first + runs) for one in array.column(run, statement, side)]
+            return [median(taken[at : at + ON_ONE_PAIR]) for at in range(0, len(taken), ON_ONE_PAIR)]
+
+        def series(first: int, statement: int, null: int) -> Series:
+            old, new = (
+                [a / b for a, b in zip(medians(first, statement, side), medians(first, null, side), strict=True)]
+                for side in (0, 1)
+            )
+            return Series(old, new, [(1.0, 1.0)] * len(old))
+
+        starts = range(0, array.shape[0] - runs + 1, runs)
+        for first, following in zip(starts, [*starts[1:], 0], strict=True):
+            for effect, *statements in VARIANTS:
+                yield Case("fresh pairs", effect, series(first, *statements), series(following, *statements))
 
     def _two_backends(self) -> Iterator[Case]:
         array = self.separate

@@ -10,8 +10,8 @@ from random import Random
 import pytest
 
 from pytest_perfbudget.measure.paired import Look, Step
-from pytest_perfbudget.measure.regression import Connected, Outcome, regressions
-from pytest_perfbudget.measure.rounds import WARM_UP, measure_pairs
+from pytest_perfbudget.measure.regression import Outcome, on_one_connection, regressions
+from pytest_perfbudget.measure.rounds import WARM_UP, Connected, measure_pairs
 from pytest_perfbudget.model import Verdict
 
 
@@ -66,12 +66,13 @@ class Server:
         self.closed += 1
 
     def judge(self, **regress: float) -> dict[str, Outcome]:
-        return regressions(self.fresh, regress, self.clock, self.clock.sleep, Random(1))
+        measure = on_one_connection(self.fresh, self.clock, Random(1))
+        return regressions(measure, regress, self.clock, self.clock.sleep)
 
 
 def measured(server: Server, cap: float = 3.0, **regress: float) -> dict[str, Look]:
     with server.fresh(frozenset(regress)) as connected:
-        return measure_pairs(connected.pairs, connected.control, regress, server.clock, Random(1), cap)
+        return measure_pairs(connected, regress, server.clock, Random(1), cap)
 
 
 def test_an_unchanged_statement_needs_one_connection() -> None:

@@ -1,0 +1,74 @@
+"""Where one connection cannot serve both sides: fresh pairs of connections, each side divided by reference queries.
+
+Two backends of one server differ by themselves, for as long as they live: rounds on one pair tell more and more surely
+how these two differ. So a round is a pair of its own here, and what it gives for either side is the statement's time in
+units of the reference queries of the same backend.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from random import Random
+
+from pytest_perfbudget.measure.paired import FRESH_PAIRS, Comparison, Look
+from pytest_perfbudget.measure.quiet import no_garbage_collection
+from pytest_perfbudget.measure.regression import Measure
+from pytest_perfbudget.measure.rounds import CAP, Connected, turn, warm_up
+from pytest_perfbudget.measure.stored import ratio
+from pytest_perfbudget.units import format_seconds
+
+ROUNDS = 10
+"""Executions of either side on each pair of connections, after warming up."""
+
+
+def over_fresh_pairs(
+    fresh: Callable[[frozenset[str]], AbstractContextManager[Connected]],
+    clock: Callable[[], float],
+    order: Random,
+    cap: float = CAP,
+) -> Measure:
+    """``fresh`` opens two new connections, one for either side, for the statements of these keys; it must give
+    reference queries besides the null pair. No pair is opened ``cap`` seconds for each statement after the first.
+    """
+
+    def measure(regress: Mapping[str, float]) -> dict[str, Look]:
+        comparisons = {key: Comparison(regress[key], FRESH_PAIRS) for key in regress}
+        started, allowed = clock(), cap * max(len(regress), 1)
+        with no_garbage_collection():
+            while clock() - started < allowed:
+                waiting = frozenset(key for key, one in comparisons.items() if one.open)
+                if not waiting:
+                    break
+                with fresh(waiting) as connected:
+                    figures, null = _figures(connected, order)
+                for key, (old, new) in figures.items():
+                    comparisons[key].add(old, new, null)
+                    comparisons[key].look()
+        why = f"the cap of {format_seconds(allowed)} was reached"
+        return {key: one.stop(why) for key, one in comparisons.items()}
+
+    return measure
+
+
+def _figures(connected: Connected, order: Random) -> tuple[dict[str, tuple[float, float]], tuple[float, float]]:
+    """Either side of each statement, and of the null pair, in units of the references."""
+    pairs = [*connected.pairs.values(), connected.control, *connected.references]
+    warm_up(pairs, lambda: True)
+    taken: list[list[tuple[float, float]]] = [[] for _ in pairs]
+    places = list(range(len(pairs)))
+    for number in range(ROUNDS):
+        order.shuffle(places)
+        for place in places:
+            taken[place].append(turn(pairs[place], number))
+    references = taken[len(connected.pairs) + 1 :]
+    figures = [_divided(one, references) for one in taken[: len(connected.pairs) + 1]]
+    return dict(zip(connected.pairs, figures[:-1], strict=True)), figures[-1]
+
+
+def _divided(
+    taken: Sequence[tuple[float, float]], references: Sequence[Sequence[tuple[float, float]]]
+) -> tuple[float, float]:
+    old, new = zip(*taken, strict=True)
+    olds, news = ([[one[side] for one in reference] for reference in references] for side in (0, 1))
+    return ratio(old, olds), ratio(new, news)
