@@ -2,7 +2,8 @@
 
 Our gates and the published rules of others on the same recorded samples. A null case compares a statement with itself,
 so that each failure is a false alarm; the others have about 10 % or 20 % more rows to read (+10.3 % and +20.8 % in
-time), so that each pass is a miss. Intervals are Clopper and Pearson's at 95 %. The layouts:
+time), so that each pass is a miss; a rule whose limit is 10 % can catch about half of the smaller. Intervals are
+Clopper and Pearson's at 95 %. The layouts:
 
 two schemas    two schemas of one database on one backend; 120 rounds
 one backend    both in one backend on the same tables, statements interleaved
