@@ -15,16 +15,19 @@ from itertools import pairwise
 from pytest_perfbudget.measure.bound import Bound
 from pytest_perfbudget.measure.exponent import MODEL, Exponent, fit
 from pytest_perfbudget.measure.sampling import State
-from pytest_perfbudget.measure.statistics import percentile, quantile_bounds
+from pytest_perfbudget.measure.statistics import percentile
 from pytest_perfbudget.units import format_count
 
 SIZES, RANGE = 4, 8
 """The fewest sizes, and the least ratio of the largest to the smallest: less does not tell one law from another."""
-SLACK = 0.1
-"""Of an exponent and of a factor: a factor of log n more is not told from none."""
+SLACK, TIME_SLACK = 0.1, 0.3
+"""Of an exponent and of a factor, for counts and for times: caches and memory make times grow faster than work."""
 SETTLED = 3
-"""Sizes with one plan that tell its law."""
-_SHOWN = 0.975
+"""Sizes of the last plan, where they do not suffice for an exponent, that tell that it grows no more than its bound."""
+DRIFT = 0.05
+"""Standard deviation of the logarithm of a minimum between moments: what a size's own samples do not show."""
+FEWEST = 6
+"""Samples of a time at each size."""
 _NORMAL = 1.96
 
 
@@ -73,31 +76,38 @@ def counted(size: float, figure: float, plan: str = "") -> Point:
 
 
 def timed(size: float, samples: Sequence[float], plan: str = "") -> Point:
-    """The median of at least 6 samples, with its interval.
+    """The minimum of at least 6 samples, in seconds or in units of reference queries beside them: what disturbs an
+    execution only adds to it, and a longer one is disturbed more.
+
+    How far the fastest quarter spreads tells how much the minimum itself is disturbed; the interval allows twice that
+    downwards, and what the machine does between two sizes.
 
     Raises:
-        ValueError: fewer samples do not bound the median.
+        ValueError: there are fewer samples.
     """
-    lower, upper = quantile_bounds(samples, 0.5, _SHOWN)
-    if not math.isfinite(upper - lower):
-        raise ValueError(f"{len(samples)} samples do not bound a median, 6 do")
-    return Point(size, percentile(samples, 0.5), lower, upper, plan)
+    if len(samples) < FEWEST:
+        raise ValueError(f"{len(samples)} samples of a time, {FEWEST} are needed")
+    least, quartile = min(samples), percentile(samples, 0.25)
+    drift = math.exp(_NORMAL * DRIFT)
+    lower = max(least - 2 * (quartile - least), least / 10)
+    return Point(size, least, lower / drift, quartile * drift, plan)
 
 
-def judge_growth(points: Sequence[Point], bound: Bound, grain: float = 0.0) -> Growth:
+def judge_growth(points: Sequence[Point], bound: Bound, grain: float = 0.0, slack: float = SLACK) -> Growth:
     """Within the bound, beyond it, or undecided.
 
     ``points`` have different sizes; ``grain`` is the least difference of a figure that means anything, in its unit: 8
-    for blocks, 0 for times.
+    for blocks, 0 for times, whose ``slack`` is :data:`TIME_SLACK`.
     """
     ordered = sorted(points, key=lambda point: point.size)
     flips = tuple(found_flips(ordered))
     if lacking := _lacking(ordered):
         return Growth(State.UNDECIDED, lacking, None, flips)
-    exponent = fit([p.size for p in ordered], [p.figure for p in ordered], [_error(p, grain) for p in ordered])
-    state = _state(ordered, bound, grain, exponent)
-    first, last = ordered[0], ordered[-1]
-    grows = exponent if exponent.flat or _steps(ordered, grain) != 1 else "grows in one step"
+    settled = _settled(ordered, flips)
+    exponent = fit([p.size for p in settled], [p.figure for p in settled], [_error(p, grain) for p in settled])
+    state = _state(settled, bound, grain, slack, exponent)
+    first, last = settled[0], settled[-1]
+    grows = exponent if exponent.flat or _steps(settled, grain) != 1 else "grows in one step"
     seen = f"{grows} from {format_count(first.size)} to {format_count(last.size)} rows, allowed {bound.text}"
     return Growth(state, "; ".join([seen, *map(str, flips)]), exponent, flips)
 
@@ -110,6 +120,12 @@ def found_flips(ordered: Sequence[Point]) -> Iterator[Flip]:
             yield Flip(below.size, above.size, below.plan, above.plan)
 
 
+def _settled(ordered: Sequence[Point], flips: Sequence[Flip]) -> Sequence[Point]:
+    """The points of the last plan, if they suffice: how work grew under another plan is not how it will."""
+    last = [point for point in ordered if not flips or point.size >= flips[-1].above]
+    return ordered if _lacking(last) else last
+
+
 def _lacking(ordered: Sequence[Point]) -> str:
     if len(ordered) < SIZES:
         return f"{len(ordered)} of the {SIZES} sizes needed"
@@ -118,21 +134,21 @@ def _lacking(ordered: Sequence[Point]) -> str:
     return ""
 
 
-def _state(ordered: Sequence[Point], bound: Bound, grain: float, exponent: Exponent) -> State:
+def _state(ordered: Sequence[Point], bound: Bound, grain: float, slack: float, exponent: Exponent) -> State:
     first, last = ordered[0], ordered[-1]
-    factor = bound.factor(first.size, last.size) * (1 + SLACK)
-    allowed = _own(bound, ordered) + SLACK
+    factor = bound.factor(first.size, last.size) * (1 + slack)
+    allowed = _own(bound, ordered) + slack
     if not bound.constant and exponent.upper <= allowed:
         return State.WITHIN
     if last.lower > (first.upper + grain) * factor:
         return State.BEYOND
-    grown = last.lower > max(first.upper * (1 + SLACK), first.upper + grain)
+    grown = last.lower > max(first.upper * (1 + slack), first.upper + grain)
     if not bound.constant and grown and exponent.lower > allowed and _steps(ordered, grain) > 1:
         return State.BEYOND
-    return State.WITHIN if _below(ordered, bound, grain) else State.UNDECIDED
+    return State.WITHIN if _below(ordered, bound, grain, slack) else State.UNDECIDED
 
 
-def _below(ordered: Sequence[Point], bound: Bound, grain: float) -> bool:
+def _below(ordered: Sequence[Point], bound: Bound, grain: float, slack: float) -> bool:
     """Whether the largest size's figure is no more than the bound makes of the smallest's, or of the first one's of the
     last plan if at least :data:`SETTLED` sizes have it."""
     last = ordered[-1]
@@ -141,7 +157,7 @@ def _below(ordered: Sequence[Point], bound: Bound, grain: float) -> bool:
         settled = [point for point in ordered if point.size >= flips[-1].above]
         starts += settled[:1] if len(settled) >= SETTLED else []
     return any(
-        last.upper <= max(start.lower * bound.factor(start.size, last.size) * (1 + SLACK), start.lower + grain)
+        last.upper <= max(start.lower * bound.factor(start.size, last.size) * (1 + slack), start.lower + grain)
         for start in starts
     )
 
