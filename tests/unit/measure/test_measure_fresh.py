@@ -23,7 +23,8 @@ class Server:
         self.now, self.slower, self.draw = 0.0, slower, Random(4)
         self.varying: frozenset[str] = frozenset()
         self.opened: list[frozenset[str]] = []
-        self.closed = self.executions = 0
+        self.done: list[tuple[int, float]] = []
+        self.closed = 0
 
     def clock(self) -> float:
         return self.now
@@ -46,12 +47,13 @@ class Server:
 
 class Statement:
     def __init__(self, server: Server, seconds: float, speeds: list[float], slower: float = 1.0) -> None:
-        self._server, self._seconds = server, (seconds * speeds[0], seconds * speeds[1] * slower)
+        self._server, self._nominal = server, seconds
+        self._seconds = (seconds * speeds[0], seconds * speeds[1] * slower)
 
     def _execute(self, side: int) -> float:
         assert not gc.isenabled()
         self._server.now += self._seconds[side]
-        self._server.executions += 1
+        self._server.done.append((side, self._nominal))
         return self._seconds[side]
 
     def old(self) -> float:
@@ -74,7 +76,16 @@ def test_what_backends_do_by_themselves_is_divided_out(slower: float, step: Step
 def test_each_pair_is_warmed_up_and_measured_ten_times() -> None:
     server = Server(a=1.0)
     server.look("a")
-    assert server.executions == FRESH_PAIRS[0] * 4 * 2 * (WARM_UP + ROUNDS)
+    assert len(server.done) == FRESH_PAIRS[0] * 4 * 2 * (WARM_UP + ROUNDS)
+
+
+def test_what_is_executed_is_shuffled_and_either_side_begins_equally_often() -> None:
+    server = Server(a=1.0)
+    server.look("a")
+    warmed, each = 4 * 2 * WARM_UP, 4 * 2
+    rounds = [server.done[at : at + each] for at in range(warmed, warmed + ROUNDS * each, each)]
+    assert len({tuple(seconds for _, seconds in done[::2]) for done in rounds}) > 5
+    assert [done[0][0] for done in rounds] == [0, 1] * (ROUNDS // 2)
 
 
 def test_what_is_decided_is_opened_no_more() -> None:
