@@ -1,8 +1,8 @@
 """``growth``: whether work or time stays below its bound as tables grow, and where the plan flips.
 
 Beyond its bound is a figure that grew by more than the bound between the smallest and the largest size, or whose fitted
-exponent is above the bound's: 100 blocks more for every doubling are seen however large the constant part is. A single
-step, as a B-tree's next level makes, is no exponent.
+exponent is above the bound's, however large the part is that does not grow. A single step, as a B-tree's next level
+makes, is no exponent.
 """
 
 from __future__ import annotations

@@ -81,7 +81,7 @@ def outcome(first: Look, again: Look | None = None) -> Outcome:
         return Outcome(CONFIRMED[first.step], seen, first, again)
     if first.step is Step.IMPROVED and (again is None or again.step is not Step.CANDIDATE):
         return Outcome(Verdict.SAME, seen, first, again)
-    return Outcome(Verdict.UNJUDGED, f"two connections disagree: {seen}", first, again)
+    return Outcome(Verdict.UNJUDGED, f"not confirmed: {seen}", first, again)
 
 
 def _seen(look: Look) -> str:

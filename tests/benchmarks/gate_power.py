@@ -6,6 +6,7 @@ time), so that each pass is a miss; a rule whose limit is 10 % can catch about h
 Clopper and Pearson's at 95 %. The layouts:
 
 two schemas    two schemas of one database on one backend; 120 rounds
+busy machine   two schemas on one backend, while others kept both cores busy
 one backend    both in one backend on the same tables, statements interleaved
 pinned         two databases built separately, a backend each, all pinned to one CPU; 120 rounds
 fresh pairs    the same over 48 fresh pairs of backends, each side divided by another statement

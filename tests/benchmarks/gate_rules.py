@@ -23,7 +23,7 @@ from pytest_perfbudget.model import Verdict
 CAUGHT = 0.10
 """The slowdown every rule is set to catch, or its own default near it."""
 SPLITS = 2000
-PAIRED = ("one backend", "two schemas", "two backends", "pinned")
+PAIRED = ("one backend", "two schemas", "busy machine", "two backends", "pinned")
 
 
 @dataclass(frozen=True)
@@ -170,7 +170,7 @@ RULES = (
     Rule(
         "paired (latency.regress)",
         "measure/paired.py and regression.py: two connections must agree; measure/fresh.py for the fresh pairs",
-        ("two schemas", "one backend", "pinned", "fresh pairs", "two backends"),
+        ("two schemas", "busy machine", "one backend", "pinned", "fresh pairs", "two backends"),
         _paired,
     ),
     Rule("paired, one connection", "the same without the second connection", PAIRED, _unconfirmed),
@@ -196,14 +196,14 @@ RULES = (
         "ClickHouse",
         "interleaved on two servers; the medians differ by 5 % and by the 99 % quantile of random splits "
         "(tests/performance/scripts/README.md, eqmed.sql)",
-        ("two backends", "one backend", "two schemas", "pinned", "another run"),
+        ("two backends", "one backend", "two schemas", "busy machine", "pinned", "another run"),
         _randomised(0.99, 0.05),
     ),
     Rule(
         "RegreSQL compare",
         "interleaved on two servers; the medians differ by 5 % and by the 95 % quantile of 2,000 random splits "
         "(regresql/timing.go)",
-        ("two backends", "one backend", "two schemas", "pinned", "another run"),
+        ("two backends", "one backend", "two schemas", "busy machine", "pinned", "another run"),
         _randomised(0.95, 0.05),
     ),
     Rule(

@@ -1,11 +1,15 @@
 """Recorded latencies of real queries as cases for a gate: an old and a new series, of one statement (null), or where
 the new one has about 10 % or 20 % more rows to read.
 
-A folder of recordings holds ``quiet.npz`` (``lat``: runs × rounds × statements in ns, ``names``; one backend a run),
-``sep_quiet.npz`` (``lat`` likewise, statements as in :data:`SEPARATE`; two databases, a backend each) and
-``variants.npz`` (replicates × rounds × statements × sides in ms: ``V3`` two schemas of one database on one backend,
-``V6`` two databases with a backend each, all pinned to one CPU, ``V2`` two databases over fresh pairs of backends, ten
-rounds on each). ``.npz`` is read here: a zip of arrays with a line of Python as their header.
+A folder of recordings holds
+``quiet.npz``      ``lat``: runs × rounds × statements in ns, and their ``names``; one backend a run
+``sep_quiet.npz``  ``lat`` likewise, statements as in :data:`SEPARATE`; two databases, a backend each
+``variants.npz``   replicates × rounds × statements × sides in ms: ``V3`` two schemas of one database on one backend,
+                   ``V6`` two databases, a backend each, all pinned to one CPU, ``V2`` two databases over fresh pairs of
+                   backends, ten rounds on each
+``busy.npz``       may be missing: ``null`` and ``ten``, replicates × rounds × statements × (old, new, null old, null
+                   new) in ns; two schemas on one backend of a machine that others kept busy
+``.npz`` is read here: a zip of arrays with a line of Python as their header.
 """
 
 from __future__ import annotations
@@ -17,13 +21,14 @@ from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import product
 from pathlib import Path
 from statistics import median
 
 from pytest_perfbudget.measure.stored import Recorded, ratio
 
 EFFECTS = ("null", "+10 %", "+20 %")
-LAYOUTS = ("two schemas", "one backend", "pinned", "fresh pairs", "two backends", "another run")
+LAYOUTS = ("two schemas", "busy machine", "one backend", "pinned", "fresh pairs", "two backends", "another run")
 SEPARATE = (
     *("A.T1", "B.T1", "B.T1_10", "B.T1_20", "A.T2", "B.T2", "B.T2_10", "B.T2_20"),
     *("A.R1", "B.R1", "A.R2", "B.R2"),
@@ -104,6 +109,7 @@ class Recording:
         return {
             "one backend": self._one_backend,
             "two schemas": lambda: self._variant("V3", layout),
+            "busy machine": self._busy,
             "pinned": lambda: self._variant("V6", layout),
             "fresh pairs": self._fresh_pairs,
             "two backends": self._two_backends,
@@ -134,6 +140,21 @@ class Recording:
         for run in range(array.shape[0]):
             for effect, *statements in VARIANTS:
                 yield Case(layout, effect, series(run, *statements), series((run + 1) % array.shape[0], *statements))
+
+    def _busy(self) -> Iterator[Case]:
+        if not (self._folder / "busy.npz").exists():
+            return
+        with zipfile.ZipFile(self._folder / "busy.npz") as archive:
+            recorded = {"null": _array(archive, "null"), "+10 %": _array(archive, "ten")}
+        for effect, taken in recorded.items():
+            runs, _, statements, _ = taken.shape
+
+            def series(run: int, statement: int, taken: Array = taken) -> Series:
+                old, new, *control = (taken.column(run, statement, side, scale=1e-9) for side in range(4))
+                return Series(old, new, list(zip(*control, strict=True)))
+
+            for run, statement in product(range(runs), range(statements)):
+                yield Case("busy machine", effect, series(run, statement), series((run + 1) % runs, statement))
 
     def _fresh_pairs(self) -> Iterator[Case]:
         """A round is the median on a pair, divided by that of the other statement; there is no third for control."""

@@ -115,8 +115,19 @@ def test_nothing_is_decided_while_the_null_pair_moves() -> None:
 
 
 def test_a_null_pair_that_settles_lets_the_rounds_decide() -> None:
-    look = compared([(1.0, 1.2)] * 240, null=[0.03] * 31 + [0.0] * 209)
+    look = compared([(1.0, 1.2)] * 240, null=[0.03] * 45 + [0.0] * 195)
     assert (look.step, look.change.n) == (Step.CANDIDATE, 120)
+
+
+def test_a_null_pair_whose_noise_is_all_that_moves_stops_nothing() -> None:
+    null = [-0.3] * 14 + [0.03] * 2 + [0.3] * 14
+    assert median(null) > math.log1p(0.025)
+    assert compared([(1.0, 1.2)] * 30, null=null).step is Step.CANDIDATE
+
+
+def test_a_null_pair_may_move_by_half_the_threshold() -> None:
+    assert compared([(1.0, 1.2)] * 30, null=[0.024] * 30).step is Step.CANDIDATE
+    assert compared([(1.0, 1.2)] * 30, null=[-0.026] * 30).step is Step.MORE
 
 
 @pytest.mark.parametrize(
