@@ -26,8 +26,8 @@ class Statement:
     ``sql`` is the text the server got (``$1`` placeholders); ``params``, ``types`` (OIDs) and ``formats`` are
     libpq's, so that the call can be repeated exactly. ``calls`` is 1, or the parameter sets of an executemany.
     ``plans`` holds raw EXPLAIN documents, nested ones too. ``duration`` is in seconds, ``rows`` those fetched;
-    ``standby`` says that the server it was sent to was following another one. ``origin`` is there where a mapper sent it
-    to load a relationship.
+    ``standby`` says that the server it was sent to was following another one. ``origin`` is there where a mapper sent
+    it to load a relationship.
     """
 
     sql: str
