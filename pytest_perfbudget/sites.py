@@ -11,7 +11,7 @@ from typing import Any
 
 _PACKAGE = str(Path(__file__).parent) + "/"
 _INSTALLED = ("/site-packages/", "/dist-packages/")
-_DRIVERS = ("psycopg", "psycopg_pool")
+_DRIVERS = ("psycopg", "psycopg_pool", "asyncpg", "psycopg2")
 
 
 @dataclass(frozen=True, slots=True)

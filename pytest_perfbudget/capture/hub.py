@@ -71,10 +71,13 @@ class Hub:
         finally:
             _MUTED.reset(token)
 
+    def current(self) -> Recording | None:
+        """For drivers: what a statement of this thread or task belongs to; None where nothing is recorded of it."""
+        return None if _MUTED.get() else self.recording
+
     def begin(self) -> Call | None:
         """For drivers: a call that starts now, or None where nothing is recorded. ``list.append`` needs no lock."""
-        recording = self.recording
-        if recording is None or _MUTED.get():
+        if (recording := self.current()) is None:
             return None
         call = Call(recording, call_site(2, self._root), _CASE.get(), perf_counter(), ORIGIN.get())
         recording.calls.append(call)

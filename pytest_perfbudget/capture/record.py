@@ -33,9 +33,9 @@ class Recording:
                 source.flush()
 
     def statements(self) -> tuple[Statement, ...]:
-        """Everything that was sent to the server."""
+        """Everything that was sent to the server. Empty ones, by which pools see whether it is there, are none."""
         texts: dict[bytes, str] = {}
-        return tuple(call.statement(texts) for call in self.calls if call.sent)
+        return tuple(call.statement(texts) for call in self.calls if call.sent and call.query.strip(b"; \n"))
 
 
 @dataclass(slots=True, eq=False)

@@ -1,4 +1,4 @@
-"""The shop's statements as SQLAlchemy 2.1 writes them, for the variants without a mapper; ``%s`` stands for the driver's
+"""The shop's statements as SQLAlchemy 2.1 writes them, for the variants without a mapper. ``%s`` stands for a driver's
 placeholder."""
 
 from __future__ import annotations

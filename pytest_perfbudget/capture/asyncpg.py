@@ -1,0 +1,126 @@
+"""asyncpg, watched where it speaks to the server: connections, pools and prepared statements made earlier as well.
+
+Every public method (``Connection.execute`` and ``fetch…``, ``executemany``, ``PreparedStatement``, cursors, ``copy_…``,
+those of a pool) comes down to a few methods of the connection's ``Protocol``, each of them one round trip; these are
+wrapped. ``Protocol`` and ``Connection._protocol`` are private to asyncpg: one that is without them is not watched, and
+a warning says so.
+
+Counted as round trips: an execution 1, and 1 more where it had to be prepared first (asyncpg keeps the last 100
+statements of a connection prepared); a cursor 1, 1 for each batch it fetches and 1 for its end; a COPY 1.
+No statements of the application are what asyncpg asks for itself: the types of a statement, literals for a COPY, BEGIN, COMMIT, ROLLBACK and
+savepoints of its ``transaction()``, the reset of a connection that goes back to its pool.
+"""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Sequence
+from functools import partial
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+from weakref import ref
+
+from pytest_perfbudget.capture import auto_explain
+from pytest_perfbudget.capture.imports import forget, when_imported
+from pytest_perfbudget.pool.patching import Patches
+
+if TYPE_CHECKING:
+    from pytest_perfbudget.capture.hub import Hub
+
+OWN = ("reset", "reload_schema_state", "_introspect_types", "_introspect_type")
+"""Methods of a connection whose statements are asyncpg's own."""
+QUOTING = ("_mogrify",)
+"""The arguments of a COPY, which takes none, are quoted by the server."""
+TRANSACTION = ("start", "commit", "rollback", "__aexit__")
+
+
+class Asyncpg:
+    """The driver ``asyncpg``. Nothing is imported: the methods are wrapped once the application has imported it."""
+
+    name = "asyncpg"
+
+    def __init__(self) -> None:
+        self._hub: Hub | None = None
+        self._patches = Patches()
+        self._installed = False
+
+    def available(self) -> bool:
+        """Whether asyncpg is installed."""
+        return "asyncpg" in sys.modules or find_spec("asyncpg") is not None
+
+    def install(self, hub: Hub) -> None:
+        """Report to ``hub``; wraps the methods at the first call, or when asyncpg is imported."""
+        self._hub = hub
+        if not self._installed:
+            self._installed = True
+            when_imported("asyncpg", self._patch)
+
+    def uninstall(self) -> None:
+        """Put the methods back."""
+        self._hub = None
+        forget("asyncpg", self._patch)
+        self._patches.undo()
+        self._installed = False
+
+    def _patch(self) -> None:
+        from asyncpg import utils
+        from asyncpg.connection import Connection
+        from asyncpg.protocol import Protocol
+        from asyncpg.transaction import Transaction
+
+        from pytest_perfbudget.capture import asyncpg_methods as methods
+
+        if (lacking := _lacking(Connection, Protocol, methods.WRAPPERS)) is not None:
+            warnings.warn(f"perfbudget: statements of this asyncpg are not seen: it has no {lacking}", stacklevel=2)
+            return
+
+        def hub() -> Hub | None:
+            return self._hub
+
+        for wrapper in methods.WRAPPERS:
+            self._patches.cover(Protocol, wrapper.__name__, partial(_wrapped, wrapper, hub))
+        self._patches.wrap(Connection, "_protocol", _owned)
+        self._patches.wrap(Connection, "_process_log_message", partial(_wrapped, _divided, hub))
+        for kind, names in ((Connection, OWN), (Transaction, TRANSACTION), (utils, QUOTING)):
+            for name in names:
+                if hasattr(kind, name):
+                    self._patches.cover(kind, name, partial(_wrapped, methods.of_the_driver, hub))
+
+
+def _lacking(connection: type[Any], protocol: type[Any], wrappers: Sequence[Any]) -> str | None:
+    """What is wrapped and not there."""
+    wanted = [(connection, name) for name in ("_protocol", "_process_log_message")]
+    wanted += [(protocol, wrapper.__name__) for wrapper in wrappers]
+    return next((f"{kind.__name__}.{name}" for kind, name in wanted if not hasattr(kind, name)), None)
+
+
+def _wrapped(wrapper: Any, hub: Any, original: Any) -> Any:
+    return wrapper(original, hub)
+
+
+def _owned(slot: Any) -> property:
+    """A protocol knows its connection, however old: whoever speaks to the server takes it from there."""
+    from pytest_perfbudget.capture.asyncpg_tap import OWNER
+
+    def protocol(connection: Any) -> Any:
+        found = slot.__get__(connection)
+        if found is not None and OWNER not in found.__dict__:
+            found.__dict__[OWNER] = ref(connection)
+        return found
+
+    return property(protocol, slot.__set__, slot.__delete__)
+
+
+def _divided(original: Any, hub: Any) -> Any:
+    """A connection's notices: plans go to the statement that made them, everything else to the application."""
+    from pytest_perfbudget.capture.asyncpg_tap import tap_of
+
+    def _process_log_message(self: Any, fields: Any, last_query: Any) -> Any:
+        current = hub()
+        body = auto_explain.document(fields.get("M", "").encode()) if current is not None else None
+        if body is None or (tap := tap_of(self._protocol, current)) is None:
+            return original(self, fields, last_query)
+        return tap.place(body, tap.stepping)
+
+    return _process_log_message

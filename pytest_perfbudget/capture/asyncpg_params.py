@@ -1,0 +1,47 @@
+"""The arguments of an asyncpg statement as libpq takes them: text, with the types the server gave the placeholders."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime, time
+from decimal import Decimal
+from typing import Any
+
+_AS_WRITTEN = (int, float, Decimal)
+_BY_ISO = (datetime, date, time)
+
+Kinds = tuple[tuple[int, bool], ...]
+"""Of each placeholder its type's OID, and whether that is an array."""
+
+
+def as_text(values: Sequence[Any], kinds: Kinds) -> list[bytes | None]:
+    """PostgreSQL's text of each value; ``None`` is NULL.
+
+    Raises:
+        Exception: a value's type is one that only asyncpg, or a codec of the application, can write.
+    """
+    return [_text(value, array) for value, (_, array) in zip(values, kinds, strict=True)]
+
+
+def _text(value: Any, array: bool) -> bytes | None:
+    if value is None:
+        return None
+    if isinstance(value, str):
+        return value.encode()
+    if isinstance(value, bool):
+        return b"t" if value else b"f"
+    if isinstance(value, _AS_WRITTEN):
+        return str(value).encode()
+    if isinstance(value, _BY_ISO):
+        return value.isoformat().encode()
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        return b"\\x" + bytes(value).hex().encode()
+    return _by_psycopg(list(value) if array else value)
+
+
+def _by_psycopg(value: Any) -> bytes | None:
+    """Arrays, intervals, UUIDs, addresses, composite values: psycopg writes them for libpq anyway."""
+    from psycopg.adapt import PyFormat, Transformer
+
+    written = Transformer().get_dumper(value, PyFormat.TEXT).dump(value)
+    return None if written is None else bytes(written)
