@@ -7,8 +7,8 @@ a warning says so.
 
 Counted as round trips: an execution 1, and 1 more where it had to be prepared first (asyncpg keeps the last 100
 statements of a connection prepared); a cursor 1, 1 for each batch it fetches and 1 for its end; a COPY 1.
-No statements of the application are what asyncpg asks for itself: the types of a statement, literals for a COPY, BEGIN, COMMIT, ROLLBACK and
-savepoints of its ``transaction()``, the reset of a connection that goes back to its pool.
+No statements of the application are what asyncpg asks for itself: the types of a statement, literals for a COPY, BEGIN,
+COMMIT, ROLLBACK and savepoints of its ``transaction()``, the reset of a connection that goes back to its pool.
 """
 
 from __future__ import annotations

@@ -40,6 +40,11 @@ class Portals:
         self._waiting: list[Call] = []
         self._held: list[bytes] = []
 
+    @property
+    def waits(self) -> bool:
+        """Whether a call has returned whose plans have not all come."""
+        return bool(self._waiting)
+
     def flush(self) -> None:
         """Have the last portal of an idle connection closed, so that its plan arrives; one that is busy is left
         alone. Nothing here: what a driver can do, it says."""
