@@ -7,7 +7,7 @@ executed on a cursor that is not watched even so (one made earlier, one of a ``c
 made earlier) is recorded when its plan arrives, with the line that executed it and one round trip, and so is each
 statement nested in a function it calls; where there is no plan (a utility statement, a server without auto_explain) it
 is not seen. Large objects and two-phase commits are no
-statements, nor are the BEGIN, COMMIT and ROLLBACK of a connection.
+statements, nor are the BEGIN, COMMIT and ROLLBACK of a connection and what psycopg2 asks for itself (the type hstore).
 
 Counted as round trips: an ``execute``, ``callproc`` or ``copy_…`` 1; an ``executemany`` is as many statements as it has
 sets of parameters, for that is what psycopg2 sends; a named cursor 1 and 1 for each fetch. The SQL is what the server
@@ -18,8 +18,9 @@ from __future__ import annotations
 
 import gc
 import sys
+from collections.abc import Callable
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pytest_perfbudget.capture.imports import forget, when_imported
 from pytest_perfbudget.pool.patching import Patches
@@ -53,6 +54,7 @@ class Psycopg2:
         """Connections are made as before. Those that were watched stay so, and report to nobody."""
         self._hub = None
         forget("psycopg2", self._patch)
+        forget("psycopg2.extras", self._mute)
         self._patches.undo()
         self._installed = False
 
@@ -63,6 +65,21 @@ class Psycopg2:
 
         classes.HUB.watched = lambda: self._hub
         self._patches.cover(psycopg2, "_connect", classes.connecting)
+        when_imported("psycopg2.extras", self._mute)
         for connection in gc.get_objects():
             if isinstance(connection, psycopg2.extensions.connection) and not connection.closed:
                 classes.adopt(connection)
+
+    def _mute(self) -> None:
+        from psycopg2.extras import HstoreAdapter
+
+        self._patches.cover(HstoreAdapter, "get_oids", self._muted)
+
+    def _muted(self, original: Callable[..., Any]) -> staticmethod[..., Any]:
+        def get_oids(connection: Any) -> Any:
+            if self._hub is None:
+                return original(connection)
+            with self._hub.mute():
+                return original(connection)
+
+        return staticmethod(get_oids)
