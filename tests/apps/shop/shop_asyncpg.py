@@ -38,9 +38,9 @@ async def orders_by_status(status: str) -> list[int]:
 async def order_total(order: int) -> Decimal:
     async with pool() as connections, connections.acquire() as connection:
         total = sql.SUM_OF_LINES % "$1"
-        if await connection.fetchval(total, order) is None:
+        if await connection.fetchval(total, order) is None:  # planted: asked twice
             return Decimal(0)
-        return await connection.fetchval(total, order)  # planted: the same statement again
+        return await connection.fetchval(total, order)  # planted: the second time
 
 
 async def loyalty(customer: int) -> int:

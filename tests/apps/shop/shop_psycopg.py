@@ -38,9 +38,9 @@ def orders_by_status(status: str) -> list[int]:
 def order_total(order: int) -> Decimal:
     with pool.connection() as connection:
         total = sql.SUM_OF_LINES % "%s"
-        if connection.execute(total, (order,)).fetchone()[0] is None:
+        if connection.execute(total, (order,)).fetchone()[0] is None:  # planted: asked twice
             return Decimal(0)
-        return connection.execute(total, (order,)).fetchone()[0]  # planted: the same statement again
+        return connection.execute(total, (order,)).fetchone()[0]  # planted: the second time
 
 
 def loyalty(customer: int) -> int:

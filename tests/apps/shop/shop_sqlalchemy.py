@@ -34,9 +34,9 @@ def orders_by_status(status: str) -> list[int]:
 
 def order_total(order: int) -> Decimal:
     with Session() as session:
-        if session.scalar(sum_of_lines(order)) is None:
+        if session.scalar(sum_of_lines(order)) is None:  # planted: asked twice
             return Decimal(0)
-        return session.scalar(sum_of_lines(order))  # planted: the same statement again
+        return session.scalar(sum_of_lines(order))  # planted: the second time
 
 
 def loyalty(customer: int) -> int:

@@ -39,9 +39,9 @@ async def orders_by_status(status: str) -> list[int]:
 
 async def order_total(order: int) -> Decimal:
     async with Session() as session:
-        if await session.scalar(sum_of_lines(order)) is None:
+        if await session.scalar(sum_of_lines(order)) is None:  # planted: asked twice
             return Decimal(0)
-        return await session.scalar(sum_of_lines(order))  # planted: the same statement again
+        return await session.scalar(sum_of_lines(order))  # planted: the second time
 
 
 async def loyalty(customer: int) -> int:
