@@ -1,4 +1,4 @@
-"""The same application on each driver: what is captured, planned and judged is the same, and what is planted is found."""
+"""The same application on each driver: the same is captured, planned and judged, and what is planted is found."""
 
 from __future__ import annotations
 
