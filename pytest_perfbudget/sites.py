@@ -51,6 +51,15 @@ def call_site(skip: int = 0, root: str = "") -> Site | None:
     return _site(caller.f_code.co_filename, caller.f_lineno, _function(caller)) if caller else None
 
 
+def calling_line(root: str = "") -> Site | None:
+    """The line that called the driver's method from whose wrapper this is called; None where a library did."""
+    frame = sys._getframe(2)
+    while frame.f_back is not None and _is_driver(frame.f_code.co_filename):
+        frame = frame.f_back
+    place = _place(frame.f_code.co_filename, root)
+    return None if place is None else _site(place, frame.f_lineno, _function(frame))
+
+
 def _suspended(spawn: FrameType) -> FrameType | None:
     """Where the code in a greenlet waits for what the frame ``spawn`` of SQLAlchemy's awaits for it: under ``run_sync``
     that is the user's, who touched an attribute."""

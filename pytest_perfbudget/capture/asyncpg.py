@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
@@ -32,6 +32,9 @@ OWN = ("reset", "reload_schema_state", "_introspect_types", "_introspect_type")
 """Methods of a connection whose statements are asyncpg's own."""
 QUOTING = ("_mogrify",)
 """The arguments of a COPY, which takes none, are quoted by the server."""
+COPY = ("copy_from_query", "copy_from_table", "copy_records_to_table", "copy_to_table")
+PUBLIC = ("execute", "executemany", "fetch", "fetchmany", "fetchrow", "fetchval", "prepare", *COPY)
+"""Methods of connections, pools and prepared statements whose line is that of the call, whoever awaits them."""
 TRANSACTION = ("start", "commit", "rollback", "__aexit__")
 
 
@@ -66,6 +69,8 @@ class Asyncpg:
     def _patch(self) -> None:
         from asyncpg import utils
         from asyncpg.connection import Connection
+        from asyncpg.pool import Pool
+        from asyncpg.prepared_stmt import PreparedStatement
         from asyncpg.protocol import Protocol
         from asyncpg.transaction import Transaction
 
@@ -82,10 +87,15 @@ class Asyncpg:
             self._patches.cover(Protocol, wrapper.__name__, partial(_wrapped, wrapper, hub))
         self._patches.wrap(Connection, "_protocol", _owned)
         self._patches.wrap(Connection, "_process_log_message", partial(_wrapped, _divided, hub))
-        for kind, names in ((Connection, OWN), (Transaction, TRANSACTION), (utils, QUOTING)):
-            for name in names:
-                if hasattr(kind, name):
-                    self._patches.cover(kind, name, partial(_wrapped, methods.of_the_driver, hub))
+        self._cover(methods.of_the_driver, hub, {Connection: OWN, Transaction: TRANSACTION, utils: QUOTING})
+        self._cover(methods.located, hub, dict.fromkeys((Connection, Pool, PreparedStatement), PUBLIC))
+
+    def _cover(self, wrapper: Any, hub: Any, names: Mapping[Any, Sequence[str]]) -> None:
+        """Where they are there: not every asyncpg has all of them."""
+        for kind, wanted in names.items():
+            for name in wanted:
+                if name in vars(kind):
+                    self._patches.cover(kind, name, partial(_wrapped, wrapper, hub))
 
 
 def _lacking(connection: type[Any], protocol: type[Any], wrappers: Sequence[Any]) -> str | None:

@@ -6,6 +6,7 @@ Notices are read by the event loop and not by the task that waits for them: a co
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from functools import wraps
 from time import perf_counter
@@ -209,3 +210,15 @@ def of_the_driver(original: Method, hub: Watched) -> Method:
             return await original(*args, **options)
 
     return method
+
+
+def located(original: Method, hub: Watched) -> Method:
+    """A public method: it is called at the user's line, and awaited there or elsewhere."""
+
+    @wraps(original)
+    def method(*args: Any, **options: Any) -> Any:
+        current, coroutine = hub(), original(*args, **options)
+        return coroutine if current is None else current.located(coroutine)
+
+    mark = getattr(inspect, "markcoroutinefunction", None)  # of Python 3.12
+    return mark(method) if mark is not None else method

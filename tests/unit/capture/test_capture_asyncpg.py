@@ -333,6 +333,23 @@ def test_tasks_on_one_pool_keep_their_own_plans(hub: Hub, dsn: str) -> None:
     assert [[plan["Query Text"] for plan in s.plans] for s in statements] == [[s.sql] for s in statements]
 
 
+def test_whoever_awaits_it_the_line_is_that_of_the_call(hub: Hub, dsn: str) -> None:
+    async def run() -> int:
+        async with asyncpg.create_pool(dsn, min_size=2, max_size=2) as pool:
+            _, at = await asyncio.gather(pool.fetch("SELECT 1"), pool.fetch("SELECT 2")), line()
+            await asyncio.wait_for(pool.execute("SELECT 3"), 5)
+            async with pool.acquire() as connection:
+                await asyncio.create_task(connection.fetchrow("SELECT 4"))
+                prepared = await connection.prepare("SELECT 5")
+                await asyncio.wait_for(prepared.fetchval(), 5)
+        return at
+
+    at = asyncio.run(run())
+    sites = [s.site for s in hub.stop()]
+    assert [site.line for site in sites if site] == [at, at, at + 1, at + 3, at + 5]
+    assert {site.function for site in sites if site} == {"run"}
+
+
 def test_a_second_operation_at_the_same_time_takes_nothing_from_the_first(hub: Hub, dsn: str) -> None:
     async def body(connection: asyncpg.Connection) -> None:
         first = asyncio.create_task(connection.fetch("SELECT pg_sleep(0.1)"))
