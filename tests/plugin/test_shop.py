@@ -17,7 +17,7 @@ from conftest import PROJECT
 from pytest_perfbudget.statements import identity
 
 SHOP = Path(__file__).parents[1] / "apps" / "shop"
-VARIANTS = ("shop_psycopg", "shop_sqlalchemy", "shop_sqlalchemy_async", "shop_asyncpg")
+VARIANTS = ("shop_psycopg", "shop_sqlalchemy", "shop_sqlalchemy_async", "shop_asyncpg", "shop_psycopg2")
 
 TESTS = """
 import asyncio
@@ -115,8 +115,8 @@ def planted(variant: str, function: str) -> list[tuple[str, int]]:
 
 
 def comparable(sql: str) -> str:
-    """The identity, without the one cast that SQLAlchemy writes for asyncpg alone."""
-    return identity(re.sub(r"::NUMERIC\(10, 2\)", "", sql))
+    """The identity, without the cast that SQLAlchemy writes for asyncpg alone, and psycopg2 of a time."""
+    return identity(re.sub(r"::NUMERIC\(10, 2\)|::timestamptz", "", sql))
 
 
 def sites(test: dict[str, Any], query: str | None = None) -> set[tuple[str, int]]:
