@@ -304,6 +304,46 @@ def test_errors_timeouts_and_cancellations_are_the_applications_own(hub: Hub, ds
     assert all(s.why_no_plan for s in statements[:5])
 
 
+def test_a_connection_lost_in_mid_statement(hub: Hub, dsn: str) -> None:
+    async def run() -> str:
+        async with asyncpg.create_pool(dsn, min_size=1, max_size=1) as pool:
+            lost = asyncio.create_task(pool.fetch("SELECT pg_sleep(5)"))
+            await asyncio.sleep(0.1)
+            with hub.mute():
+                other = await asyncpg.connect(dsn)
+                await other.execute(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(5)'"
+                )
+                await other.close()
+            with pytest.raises(asyncpg.PostgresError) as raised:
+                await lost
+            assert await pool.fetchval("SELECT 1") == 1
+        return str(raised.value.sqlstate)
+
+    state = asyncio.run(run())
+    lost, after = hub.stop()
+    assert (lost.sql, lost.error, lost.plans) == ("SELECT pg_sleep(5)", state, [])
+    assert (after.error, len(after.plans)) == (None, 1)
+
+
+def test_a_statement_after_an_aborted_one(hub: Hub, dsn: str) -> None:
+    async def body(connection: asyncpg.Connection) -> None:
+        with pytest.raises(asyncpg.DivisionByZeroError):
+            async with connection.transaction():
+                await connection.fetch(ONE, 1)
+                try:
+                    await connection.fetch("SELECT 1/0")
+                finally:
+                    with pytest.raises(asyncpg.InFailedSQLTransactionError):
+                        await connection.fetch(ONE, 2)
+        await connection.fetch(ONE, 3)
+
+    on(dsn, body)
+    statements = hub.stop()
+    assert [s.error for s in statements] == [None, "22012", "25P02", None]
+    assert [len(s.plans) for s in statements] == [1, 0, 0, 1]
+
+
 def test_the_applications_listeners_hear_everything_but_plans(hub: Hub, dsn: str) -> None:
     heard: list[str] = []
 
