@@ -33,6 +33,7 @@ class Notices(list[str]):
     def _unseen(self, hub: Hub, body: bytes) -> None:
         """A plan whose execution nobody saw: the statement is recorded by it."""
         if (call := hub.begin()) is not None:
+            self.tap.enter(call.recording)
             call.query, call.rows, call.standby = auto_explain.query_text(body), None, self.tap.standby
             call.add(body)
 

@@ -328,14 +328,14 @@ def test_a_connection_lost_in_mid_statement(hub: Hub, dsn: str) -> None:
 
 def test_a_statement_after_an_aborted_one(hub: Hub, dsn: str) -> None:
     async def body(connection: asyncpg.Connection) -> None:
+        transaction = connection.transaction()
+        await transaction.start()
+        await connection.fetch(ONE, 1)
         with pytest.raises(asyncpg.DivisionByZeroError):
-            async with connection.transaction():
-                await connection.fetch(ONE, 1)
-                try:
-                    await connection.fetch("SELECT 1/0")
-                finally:
-                    with pytest.raises(asyncpg.InFailedSQLTransactionError):
-                        await connection.fetch(ONE, 2)
+            await connection.fetch("SELECT 1/0")
+        with pytest.raises(asyncpg.InFailedSQLTransactionError):
+            await connection.fetch(ONE, 2)
+        await transaction.rollback()
         await connection.fetch(ONE, 3)
 
     on(dsn, body)
