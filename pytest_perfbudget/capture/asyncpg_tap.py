@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import select
 import socket
+from contextlib import suppress
 from typing import Any
 from weakref import ref
 
@@ -17,7 +18,7 @@ from pytest_perfbudget.capture.record import Recording
 OWNER, TAP = "_perfbudget_owner", "_perfbudget_tap"
 """Attributes of a protocol: a reference to its connection, and its tap."""
 _SHOW = b"SHOW transaction_isolation\x00"
-_PATIENCE = 1.0
+_PATIENCE = 10.0
 """Seconds for the answer to a SHOW."""
 
 
@@ -51,7 +52,9 @@ class AsyncpgTap(Portals):
         if self.stepping is not None or not connection.is_in_transaction():
             return
         transport = connection._transport
-        if transport.get_extra_info("sslcontext") is None and not transport.get_write_buffer_size():
+        if transport.get_extra_info("sslcontext") is not None or transport.get_write_buffer_size():
+            return
+        with suppress(OSError):  # a connection that is lost: the application will see for itself
             for message in _asked(transport.get_extra_info("socket")):
                 if (body := auto_explain.document(message)) is not None:
                     self.place(body, None)

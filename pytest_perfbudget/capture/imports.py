@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
+from importlib.abc import Loader
 from importlib.machinery import ModuleSpec
 from types import ModuleType
-from typing import Any
+from typing import cast
 
 Callback = Callable[[], None]
 
@@ -27,21 +28,32 @@ class _Waiting:
             find = getattr(finder, "find_spec", None)
             spec: ModuleSpec | None = find(name, path, target) if find and finder is not self else None
             if spec is not None:
-                self._watch(spec)
+                if spec.loader is not None:
+                    spec.loader = cast(Loader, _Then(spec.loader, lambda: self._imported(name)))
                 return spec
         return None
 
-    def _watch(self, spec: ModuleSpec) -> None:
-        loader: Any = spec.loader
-        execute = loader.exec_module
+    def _imported(self, name: str) -> None:
+        for callback in self.callbacks.pop(name, []):
+            callback()
+        _leave()
 
-        def exec_module(module: ModuleType) -> None:
-            execute(module)
-            for callback in self.callbacks.pop(spec.name, []):
-                callback()
-            _leave()
 
-        loader.exec_module = exec_module
+class _Then:
+    """A module's loader, which calls back behind the module's execution and is gone then."""
+
+    def __init__(self, loader: Loader, callback: Callback) -> None:
+        self._loader, self._callback = loader, callback
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        return self._loader.create_module(spec)
+
+    def exec_module(self, module: ModuleType) -> None:
+        if module.__spec__ is not None:
+            module.__spec__.loader = self._loader
+        module.__loader__ = self._loader
+        self._loader.exec_module(module)
+        self._callback()
 
 
 _WAITING = _Waiting()

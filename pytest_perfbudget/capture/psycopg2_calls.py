@@ -8,7 +8,7 @@ from time import perf_counter
 from typing import Any
 
 from pytest_perfbudget.capture.hub import CURRENT, Hub
-from pytest_perfbudget.capture.psycopg2_notices import notices_of
+from pytest_perfbudget.capture.psycopg2_notices import Notices, notices_of
 from pytest_perfbudget.capture.record import Call
 
 Watched = Callable[[], Hub | None]
@@ -19,7 +19,12 @@ def begin(watched: Watched, cursor: Any) -> Call | None:
     hub, connection = watched(), cursor.connection
     if hub is None or connection is None or connection.closed:
         return None
-    tap = notices_of(connection, watched).tap
+    notices = connection.notices
+    if type(notices) is not Notices:
+        if connection.info.dbname not in hub.databases:
+            return None
+        notices = notices_of(connection, watched)
+    tap = notices.tap
     if tap.database not in hub.databases or (call := hub.begin()) is None:
         return None
     hub.taps.add(tap)

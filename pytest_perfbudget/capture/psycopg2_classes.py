@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
+from functools import lru_cache
 from time import perf_counter
 from typing import Any
 
@@ -141,13 +141,13 @@ def _by_name(factory: Any) -> Callable[..., Any]:
     return cursor
 
 
-@cache
+@lru_cache(maxsize=64)
 def watched_connection(factory: Any) -> Any:
     """A subclass of the application's class; a factory that is no class stays what it is."""
     return _between(factory or extensions.connection, WatchedConnection, extensions.connection)
 
 
-@cache
+@lru_cache(maxsize=64)
 def watched_cursor(factory: Any, *, named: bool) -> Any:
     """A subclass of the application's class; a factory that is no class stays what it is."""
     return _between(factory or extensions.cursor, WatchedNamedCursor if named else WatchedCursor, extensions.cursor)
