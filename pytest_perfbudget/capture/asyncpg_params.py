@@ -7,7 +7,6 @@ from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Any
 
-_AS_WRITTEN = (int, float, Decimal)
 _BY_ISO = (datetime, date, time)
 
 Kinds = tuple[tuple[int, bool], ...]
@@ -30,7 +29,9 @@ def _text(value: Any, array: bool) -> bytes | None:
         return value.encode()
     if isinstance(value, bool):
         return b"t" if value else b"f"
-    if isinstance(value, _AS_WRITTEN):
+    if isinstance(value, int):
+        return b"%d" % value  # of an enumeration too, whose own text is its name
+    if isinstance(value, float | Decimal):
         return str(value).encode()
     if isinstance(value, _BY_ISO):
         return value.isoformat().encode()
