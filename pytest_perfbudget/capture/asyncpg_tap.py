@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import os
-import select
-import socket
-from contextlib import suppress
+from asyncio import _get_running_loop
 from typing import Any
 from weakref import ref
 
 from pytest_perfbudget.capture import auto_explain
 from pytest_perfbudget.capture.asyncpg_params import Kinds
+from pytest_perfbudget.capture.asyncpg_wire import asked
 from pytest_perfbudget.capture.hub import Hub
-from pytest_perfbudget.capture.portals import Portals
+from pytest_perfbudget.capture.portals import Portals, Rows
 from pytest_perfbudget.capture.record import Recording
 
 OWNER, TAP = "_perfbudget_owner", "_perfbudget_tap"
 """Attributes of a protocol: a reference to its connection, and its tap."""
-_SHOW = b"SHOW transaction_isolation\x00"
-_PATIENCE = 10.0
-"""Seconds for the answer to a SHOW."""
 
 
 class AsyncpgTap(Portals):
@@ -41,23 +36,36 @@ class AsyncpgTap(Portals):
         super().enter(recording)
 
     def flush(self) -> None:
-        """SHOW is a utility statement: it has no plan, and no effect on the transaction.
-
-        asyncpg could only send it from its event loop, which does not run while the test's thread is here, and would
-        run whatever else waits in it: so it is written to the connection's socket, which nobody reads meanwhile.
-        """
+        """SHOW is a utility statement: it has no plan, and no effect on the transaction."""
         connection = self._connection()
-        if connection is None or not self._waiting or connection.is_closed() or connection._loop.is_running():
-            return
-        if self.stepping is not None or not connection.is_in_transaction():
-            return
+        if self._waiting and connection is not None and connection._protocol and connection.is_in_transaction():
+            self.ask(b"SHOW transaction_isolation")
+
+    def ask(self, sql: bytes) -> Rows | None:
+        """asyncpg could only send it from its event loop, which does not run while the test's thread is here, and would
+        run whatever else waits in it: so it is written to the connection's socket, which nobody reads meanwhile."""
+        connection = self._connection()
+        if connection is None or connection.is_closed() or self.stepping is not None:
+            return None
+        if connection._loop.is_running() and _get_running_loop() is not connection._loop:
+            return None
         transport = connection._transport
         if transport.get_extra_info("sslcontext") is not None or transport.get_write_buffer_size():
-            return
-        with suppress(OSError):  # a connection that is lost: the application will see for itself
-            for message in _asked(transport.get_extra_info("socket")):
-                if (body := auto_explain.document(message)) is not None:
-                    self.place(body, None)
+            return None
+        try:
+            answer = asked(transport.get_extra_info("socket"), sql)
+        except OSError:  # a connection that is lost: the application will see for itself
+            return None
+        for message in answer.notices:
+            if (body := auto_explain.document(message)) is not None:
+                self.place(body, None)
+        return None if answer.failed else answer.rows
+
+
+def known(connection: Any) -> AsyncpgTap | None:
+    """The tap of a connection, if it has one."""
+    protocol = connection._protocol
+    return None if protocol is None else protocol.__dict__.get(TAP)
 
 
 def tap_of(protocol: Any, hub: Hub) -> AsyncpgTap | None:
@@ -71,32 +79,3 @@ def tap_of(protocol: Any, hub: Hub) -> AsyncpgTap | None:
         if tap.database in hub.databases:
             hub.taps.add(tap)
     return tap if tap.database in hub.databases else None
-
-
-def _asked(watched: Any) -> list[bytes]:
-    """The messages of the notices that came with the answer to a SHOW."""
-    notices: list[bytes] = []
-    with socket.socket(fileno=os.dup(watched.fileno())) as connection:
-        connection.sendall(b"Q" + (len(_SHOW) + 4).to_bytes(4, "big") + _SHOW)
-        kind = b""
-        while kind != b"Z":
-            kind, body = _message(connection)
-            if kind == b"N":
-                fields = {field[:1]: field[1:] for field in body.split(b"\x00")}
-                notices.append(fields.get(b"M", b""))
-    return notices
-
-
-def _message(connection: socket.socket) -> tuple[bytes, bytes]:
-    """The next message of the server: its type and its body."""
-    head = _exactly(connection, 5)
-    return head[:1], _exactly(connection, int.from_bytes(head[1:], "big") - 4)
-
-
-def _exactly(connection: socket.socket, size: int) -> bytes:
-    read = b""
-    while len(read) < size:
-        if not select.select([connection], [], [], _PATIENCE)[0] or not (some := connection.recv(size - len(read))):
-            raise ConnectionError("the server did not answer a SHOW")
-        read += some
-    return read

@@ -13,6 +13,9 @@ from weakref import ref
 from pytest_perfbudget.capture import auto_explain
 from pytest_perfbudget.capture.record import Call, Recording
 
+Rows = list[tuple[bytes | None, ...]]
+"""Values in PostgreSQL's text."""
+
 
 class Portals:
     """The state a driver keeps for each connection it has seen. ``cursors`` are the server-side ones that are open, by
@@ -48,6 +51,11 @@ class Portals:
     def flush(self) -> None:
         """Have the last portal of an idle connection closed, so that its plan arrives; one that is busy is left
         alone. Nothing here: what a driver can do, it says."""
+
+    def ask(self, sql: bytes) -> Rows | None:
+        """The rows of a query of ours on the connection; None where it cannot be asked without disturbing anybody. A
+        driver that prepares nothing has nothing to be asked about."""
+        return []
 
     def enter(self, recording: Recording) -> None:
         """What waits from an earlier recording waits for nothing."""

@@ -10,12 +10,16 @@ from weakref import ReferenceType, ref
 
 from pytest_perfbudget.capture import auto_explain
 from pytest_perfbudget.capture.hub import CURRENT
-from pytest_perfbudget.capture.portals import Portals
+from pytest_perfbudget.capture.portals import Portals, Rows
 from pytest_perfbudget.capture.record import Call, Recording
 
 _MESSAGE_PRIMARY = ord("M")
 _INTRANS = 2
 """PQTRANS_INTRANS: idle, within a transaction block."""
+_READABLE = (0, _INTRANS)
+"""PQTRANS_IDLE and PQTRANS_INTRANS: anything else is busy, failed or gone."""
+_TUPLES_OK = 2
+"""PGRES_TUPLES_OK."""
 
 
 class Tap(Portals):
@@ -32,11 +36,6 @@ class Tap(Portals):
         self.application = application
         self.pipeline: ReferenceType[Any] | None = None
         self.last_piped: Call | None = None
-
-    @property
-    def connection(self) -> Any:
-        """The driver's connection; None once the application has let it go."""
-        return self._connection()
 
     def __call__(self, result: Any) -> None:
         body = auto_explain.document(result.error_field(_MESSAGE_PRIMARY) or b"")
@@ -63,3 +62,21 @@ class Tap(Portals):
         # An asyncio lock cannot be taken from here; its loop does not run while the test's thread does.
         with connection.lock if hasattr(connection.lock, "__enter__") else nullcontext():
             connection.pgconn.exec_(b"SHOW transaction_isolation")
+
+    def ask(self, sql: bytes) -> Rows | None:
+        connection = self._connection()
+        if connection is None or connection.pgconn.status or connection.lock.locked():
+            return None
+        pgconn = connection.pgconn
+        if pgconn.pipeline_status or pgconn.transaction_status not in _READABLE:
+            return None
+        result = pgconn.exec_(sql)
+        if result.status != _TUPLES_OK:
+            return None
+        return [tuple(result.get_value(n, m) for m in range(result.nfields)) for n in range(result.ntuples)]
+
+
+def known(connection: Any) -> Tap | None:
+    """The tap of a connection, if it has one."""
+    handler = connection.pgconn.notice_handler
+    return handler if type(handler) is Tap else None
