@@ -17,6 +17,7 @@ from weakref import WeakKeyDictionary, WeakSet
 
 from pytest_perfbudget.capture.asyncpg_tap import known as of_asyncpg
 from pytest_perfbudget.capture.hub import Hub
+from pytest_perfbudget.capture.imports import forget, when_imported
 from pytest_perfbudget.capture.portals import Portals
 from pytest_perfbudget.capture.tap import known as of_psycopg
 from pytest_perfbudget.model.resources import PlanCacheUse
@@ -45,12 +46,20 @@ class PlanCache:
         for tap in list(self._hub.taps):
             if isinstance(tap, Portals) and (counters := _counters(tap)) is not None:
                 self._before[tap] = counters
+        import psycopg
+
         patches = Patches()
-        for kind, tap_of in _closed():
-            patches.wrap(kind, "close", partial(self._closing, tap_of))
+        for kind in (psycopg.Connection, psycopg.AsyncConnection):
+            patches.wrap(kind, "close", partial(self._closing, of_psycopg))
+
+        def read_asyncpg() -> None:
+            patches.wrap(sys.modules["asyncpg"].Connection, "close", partial(self._closing, of_asyncpg))
+
+        when_imported("asyncpg", read_asyncpg)
         try:
             yield
         finally:
+            forget("asyncpg", read_asyncpg)
             patches.undo()
 
     def finish(self) -> PlanCacheUse:
@@ -89,15 +98,6 @@ class PlanCache:
             self._executions += custom + generic - custom_before - generic_before
             # The one that made the generic plan is no reuse.
             self._reused += max(generic - 1, 0) - max(generic_before - 1, 0)
-
-
-def _closed() -> Iterator[tuple[type[Any], TapOf]]:
-    """The classes whose connections are read before they are closed, and how their taps are found."""
-    import psycopg
-
-    yield from ((kind, of_psycopg) for kind in (psycopg.Connection, psycopg.AsyncConnection))
-    if "asyncpg" in sys.modules:
-        yield sys.modules["asyncpg"].Connection, of_asyncpg
 
 
 def _counters(tap: Portals) -> Counters | None:

@@ -33,6 +33,9 @@ class Portals:
         "stepping",
     )
 
+    late = True
+    """Whether plans of the connection, and counters of what was prepared on it, are there to be asked for."""
+
     def __init__(self, database: str, standby: bool) -> None:
         self.database = database
         self.standby = standby
@@ -53,16 +56,16 @@ class Portals:
         alone. Nothing here: what a driver can do, it says."""
 
     def ask(self, sql: bytes) -> Rows | None:
-        """The rows of a query of ours on the connection; None where it cannot be asked without disturbing anybody. A
-        driver that prepares nothing has nothing to be asked about."""
-        return []
+        """The rows of a query of ours on the connection; None where it cannot be asked without disturbing anybody."""
+        return None
 
     def enter(self, recording: Recording) -> None:
         """What waits from an earlier recording waits for nothing."""
         if self._recording is not recording:
             self._recording = recording
             self._waiting, self._held, self.cursors, self._portal = [], [], {}, None
-            recording.sources.append(ref(self))
+            if self.late:
+                recording.sources.append(ref(self))
 
     def wait(self, call: Call) -> None:
         """``call`` has returned and ``call.owed`` of its plans have not come yet."""

@@ -67,7 +67,8 @@ class Psycopg2:
         self._patches.cover(psycopg2, "_connect", classes.connecting)
         when_imported("psycopg2.extras", self._mute)
         for connection in gc.get_objects():
-            if isinstance(connection, psycopg2.extensions.connection) and not connection.closed:
+            # By its type: isinstance would ask lazy objects of the application for their class, and make them.
+            if issubclass(type(connection), psycopg2.extensions.connection) and not connection.closed:
                 classes.adopt(connection)
 
     def _mute(self) -> None:

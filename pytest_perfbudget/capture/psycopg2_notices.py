@@ -11,12 +11,19 @@ from pytest_perfbudget.capture.hub import CURRENT, Hub
 from pytest_perfbudget.capture.portals import Portals
 
 
+class Psycopg2Tap(Portals):
+    """psycopg2 speaks the simple protocol: a plan comes with its statement, and nothing is prepared."""
+
+    __slots__ = ()
+    late = False
+
+
 class Notices(list[str]):
     """Stands as ``connection.notices``: a list as before, the application's, and the state kept for a connection."""
 
     def __init__(self, before: list[str], database: str, standby: bool, watched: Callable[[], Hub | None]) -> None:
         super().__init__(before)
-        self.tap = Portals(database, standby)
+        self.tap = Psycopg2Tap(database, standby)
         self._watched = watched
 
     def append(self, message: str) -> None:

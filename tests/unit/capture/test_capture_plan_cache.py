@@ -135,7 +135,8 @@ def test_a_connection_of_psycopg2_prepares_nothing(hub: Hub, dsn: str) -> None:
     try:
         with counted.watching(), closing(psycopg2.connect(dsn)) as connection:
             connection.cursor().execute("SELECT 1")
-            use = counted.finish()
+        del connection
+        use = counted.finish()
     finally:
         driver.uninstall()
     assert (use.executions, use.reused, use.unread) == (0, 0, 0)

@@ -189,6 +189,18 @@ def test_connections_made_before_are_seen(dsn: str) -> None:
     assert (statements[1].site.file, statements[1].site.line) == (HERE, at)  # type: ignore[union-attr]
 
 
+def test_lazy_objects_of_the_application_stay_lazy() -> None:
+    class Lazy:
+        @property
+        def __class__(self) -> type:  # type: ignore[override]
+            raise RuntimeError("made too early")
+
+    lazy, driver = [Lazy()], Psycopg2()
+    driver.install(Hub())
+    driver.uninstall()
+    assert lazy
+
+
 def test_an_asynchronous_connection_gives_its_plan_when_it_is_polled(hub: Hub, dsn: str) -> None:
     connection = psycopg2.connect(dsn, async_=True)
     extras.wait_select(connection)
