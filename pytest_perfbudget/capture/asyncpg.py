@@ -13,15 +13,16 @@ COMMIT, ROLLBACK and savepoints of its ``transaction()``, the reset of a connect
 
 from __future__ import annotations
 
+import gc
 import sys
 import warnings
 from collections.abc import Mapping, Sequence
-from functools import partial
+from functools import partial, wraps
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
-from weakref import ref
 
 from pytest_perfbudget.capture import auto_explain
+from pytest_perfbudget.capture.asyncpg_tap import own, tap_of
 from pytest_perfbudget.capture.imports import forget, when_imported
 from pytest_perfbudget.pool.patching import Patches
 
@@ -85,8 +86,12 @@ class Asyncpg:
 
         for wrapper in methods.WRAPPERS:
             self._patches.cover(Protocol, wrapper.__name__, partial(_wrapped, wrapper, hub))
-        self._patches.wrap(Connection, "_protocol", _owned)
+        self._patches.wrap(Connection, "__init__", partial(_wrapped, _owned, hub))
         self._patches.wrap(Connection, "_process_log_message", partial(_wrapped, _divided, hub))
+        for connection in gc.get_objects():
+            # By its type: isinstance would ask lazy objects of the application for their class, and make them.
+            if issubclass(type(connection), Connection):
+                own(connection)
         self._cover(methods.of_the_driver, hub, {Connection: OWN, Transaction: TRANSACTION, utils: QUOTING})
         self._cover(methods.located, hub, dict.fromkeys((Connection, Pool, PreparedStatement), PUBLIC))
 
@@ -109,22 +114,19 @@ def _wrapped(wrapper: Any, hub: Any, original: Any) -> Any:
     return wrapper(original, hub)
 
 
-def _owned(slot: Any) -> property:
-    """A protocol knows its connection, however old: whoever speaks to the server takes it from there."""
-    from pytest_perfbudget.capture.asyncpg_tap import OWNER
+def _owned(original: Any, hub: Any) -> Any:
+    """``Connection.__init__``: its protocol knows it from now on."""
 
-    def protocol(connection: Any) -> Any:
-        found = slot.__get__(connection)
-        if found is not None and OWNER not in found.__dict__:
-            found.__dict__[OWNER] = ref(connection)
-        return found
+    @wraps(original)
+    def __init__(self: Any, *args: Any, **options: Any) -> None:  # noqa: N807
+        original(self, *args, **options)
+        own(self)
 
-    return property(protocol, slot.__set__, slot.__delete__)
+    return __init__
 
 
 def _divided(original: Any, hub: Any) -> Any:
     """A connection's notices: plans go to the statement that made them, everything else to the application."""
-    from pytest_perfbudget.capture.asyncpg_tap import tap_of
 
     def _process_log_message(self: Any, fields: Any, last_query: Any) -> Any:
         current = hub()

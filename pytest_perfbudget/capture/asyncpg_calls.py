@@ -49,20 +49,17 @@ def prepared(call: Call, tap: AsyncpgTap, state: Any) -> None:
 def describe(call: Call, tap: AsyncpgTap, state: Any, values: Any) -> None:
     """The text the server got, and the values of its placeholders. Without the values (only asyncpg can write their
     type) the statement is planned by its own execution alone, never again."""
-    prepared(call, tap, state)
+    if tap.prepared:
+        prepared(call, tap, state)
     call.query = state.query.encode()
     kinds = tap.kinds.get(state)
     if kinds is None:
-        kinds = tap.kinds[state] = _kinds(state)
+        kinds = tap.kinds[state] = Kinds.of(state._get_parameters())
     try:
         call.params = as_text(values, kinds)
     except Exception:
         return
-    call.types, call.formats = [oid for oid, _ in kinds], [0] * len(kinds)
-
-
-def _kinds(state: Any) -> Kinds:
-    return tuple((kind.oid, kind.kind == "array") for kind in state._get_parameters())
+    call.types, call.formats = kinds.types, kinds.formats
 
 
 async def sent(call: Call, protocol: Any, answer: Awaitable[T], *, left: bool = False) -> T:

@@ -65,8 +65,18 @@ def bind_execute(original: Method, hub: Watched) -> Method:
         __tracebackhide__ = True
         if (call := begin(hub(), self)) is None:
             return await original(self, state, args, portal_name, limit, return_extra, timeout)
-        describe(call, self.__dict__[TAP], state, args)
-        result = await sent(call, self, original(self, state, args, portal_name, limit, return_extra, timeout))
+        tap, count = self.__dict__[TAP], self.queries_count
+        describe(call, tap, state, args)
+        # As in ``sent``, which would be one coroutine more for almost every statement.
+        before, tap.stepping = tap.stepping, call
+        try:
+            result = await original(self, state, args, portal_name, limit, return_extra, timeout)
+        except BaseException as error:
+            failed(call, error, left=self.queries_count > count)
+            raise
+        finally:
+            tap.stepping = before
+            call.duration += perf_counter() - call.started
         call.rows = len(result[0] if return_extra else result)
         returned(call, self, portal_name)
         return result

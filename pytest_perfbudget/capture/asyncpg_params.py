@@ -2,15 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date, datetime, time
 from decimal import Decimal
-from typing import Any
+from types import NoneType
+from typing import Any, NamedTuple
 
 _BY_ISO = (datetime, date, time)
 
-Kinds = tuple[tuple[int, bool], ...]
-"""Of each placeholder its type's OID, and whether that is an array."""
+_AT_ONCE: dict[type[Any], Callable[[Any], bytes | None]] = {
+    str: str.encode,
+    int: lambda value: b"%d" % value,
+    NoneType: lambda value: None,
+}
+"""What most values are."""
+
+
+class Kinds(NamedTuple):
+    """Of a statement's placeholders: the OIDs of their types, which of these are arrays, and text for all."""
+
+    types: tuple[int, ...]
+    arrays: tuple[bool, ...]
+    formats: tuple[int, ...]
+
+    @classmethod
+    def of(cls, parameters: Sequence[Any]) -> Kinds:
+        """Of asyncpg's ``Type`` s."""
+        types = tuple(one.oid for one in parameters)
+        return cls(types, tuple(one.kind == "array" for one in parameters), (0,) * len(types))
 
 
 def as_text(values: Sequence[Any], kinds: Kinds) -> list[bytes | None]:
@@ -19,12 +38,13 @@ def as_text(values: Sequence[Any], kinds: Kinds) -> list[bytes | None]:
     Raises:
         Exception: a value's type is one that only asyncpg, or a codec of the application, can write.
     """
-    return [_text(value, array) for value, (_, array) in zip(values, kinds, strict=True)]
+    return [
+        at_once(value) if (at_once := _AT_ONCE.get(type(value))) else _text(value, array)
+        for value, array in zip(values, kinds.arrays, strict=True)
+    ]
 
 
 def _text(value: Any, array: bool) -> bytes | None:
-    if value is None:
-        return None
     if isinstance(value, str):
         return value.encode()
     if isinstance(value, bool):

@@ -68,6 +68,12 @@ def known(connection: Any) -> AsyncpgTap | None:
     return None if protocol is None else protocol.__dict__.get(TAP)
 
 
+def own(connection: Any) -> None:
+    """A protocol knows its connection from now on: whoever speaks to the server takes it from there."""
+    if (protocol := connection._protocol) is not None:
+        protocol.__dict__[OWNER] = ref(connection)
+
+
 def tap_of(protocol: Any, hub: Hub) -> AsyncpgTap | None:
     """The tap of a connection; None where it is not to a watched database."""
     tap: AsyncpgTap | None = protocol.__dict__.get(TAP)

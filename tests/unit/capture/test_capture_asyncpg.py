@@ -421,11 +421,11 @@ def test_uninstalled_it_is_as_it_was(hub: Hub, dsn: str) -> None:
     from asyncpg.protocol import Protocol
 
     driver = Asyncpg()
-    before = (vars(Connection)["_protocol"], Connection.reset, Protocol.bind_execute, dict(vars(Protocol)))
+    before = (vars(Connection)["__init__"], Connection.reset, Protocol.bind_execute, dict(vars(Protocol)))
     driver.install(hub)
     assert Protocol.bind_execute is not before[2]
     driver.uninstall()
-    after = (vars(Connection)["_protocol"], Connection.reset, Protocol.bind_execute, dict(vars(Protocol)))
+    after = (vars(Connection)["__init__"], Connection.reset, Protocol.bind_execute, dict(vars(Protocol)))
     assert after == before
 
 
@@ -440,9 +440,9 @@ assert "asyncpg" not in sys.modules
 finders = len(sys.meta_path)
 import asyncpg
 assert asyncpg.connection.Connection.reset.__module__ == "asyncpg.connection"
-assert type(vars(asyncpg.connection.Connection)["_protocol"]) is property
+assert asyncpg.connection.Connection.__init__.__wrapped__
 assert len(sys.meta_path) == finders - 1
 driver.uninstall()
-assert type(vars(asyncpg.connection.Connection)["_protocol"]) is not property
+assert not hasattr(asyncpg.connection.Connection.__init__, "__wrapped__")
 """
     subprocess.run([sys.executable, "-c", program], check=True)

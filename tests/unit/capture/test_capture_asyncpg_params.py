@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_perfbudget.capture.asyncpg_params import as_text
+from pytest_perfbudget.capture.asyncpg_params import Kinds, as_text
 
 Same = Callable[[str, Any], None]
 
@@ -69,7 +69,7 @@ def same(databases: dict[str, str]) -> Iterator[Same]:
     def compare(kind: str, value: Any) -> None:
         statement = run(theirs.prepare(f"SELECT $1::{kind}::text"))
         (parameter,) = statement.get_parameters()
-        written = as_text([value], ((parameter.oid, parameter.kind == "array"),))
+        written = as_text([value], Kinds.of([parameter]))
         answer = ours.pgconn.exec_params(f"SELECT $1::{kind}::text".encode(), written, [parameter.oid], [0])
         found = answer.get_value(0, 0)
         assert (None if found is None else found.decode()) == run(statement.fetchval(value)), answer.error_message
