@@ -22,7 +22,7 @@ from typing import Any
 import asyncpg
 import psycopg
 import psycopg2
-from sqlalchemy import BigInteger, create_engine, select, text
+from sqlalchemy import BigInteger, NullPool, create_engine, select, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
@@ -84,8 +84,9 @@ def on_orm(dsn: str) -> tuple[Statement, None]:
 
 def on_async_core(dsn: str) -> tuple[Statement, asyncio.AbstractEventLoop]:
     loop = asyncio.new_event_loop()
+    # Without a pool, which would complain of a connection that goes with this process.
     url = make_url(dsn).set(drivername="postgresql+asyncpg")
-    engine = create_async_engine(url, isolation_level="AUTOCOMMIT")
+    engine = create_async_engine(url, isolation_level="AUTOCOMMIT", poolclass=NullPool)
 
     async def connect() -> Any:
         return await engine.connect()
