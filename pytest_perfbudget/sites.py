@@ -11,7 +11,8 @@ from typing import Any
 
 _PACKAGE = str(Path(__file__).parent) + "/"
 _INSTALLED = ("/site-packages/", "/dist-packages/")
-_DRIVERS = ("psycopg", "psycopg_pool")
+_SPAWN = "greenlet_spawn"
+_DRIVERS = ("psycopg", "psycopg_pool", "asyncpg", "psycopg2")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,15 +35,37 @@ def call_site(skip: int = 0, root: str = "") -> Site | None:
     """
     frame: FrameType | None = sys._getframe(skip + 1)
     caller: FrameType | None = None
+    outer: FrameType | None = None
     while frame is not None:
+        if frame.f_code.co_name == _SPAWN and (inner := _suspended(frame)) is not None:
+            outer, frame = frame.f_back, inner
         filename = frame.f_code.co_filename
         place = _place(filename, root)
         if place is not None:
             return _site(place, frame.f_lineno, _function(frame))
         if caller is None and not _is_driver(filename):
             caller = frame
-        frame = frame.f_back or _beyond(frame)
+        following = frame.f_back or outer or _beyond(frame)
+        outer = None if frame.f_back is None else outer
+        frame = following
     return _site(caller.f_code.co_filename, caller.f_lineno, _function(caller)) if caller else None
+
+
+def calling_line(root: str = "") -> Site | None:
+    """The line that called the driver's method from whose wrapper this is called; None where a library did."""
+    frame = sys._getframe(2)
+    while frame.f_back is not None and _is_driver(frame.f_code.co_filename):
+        frame = frame.f_back
+    place = _place(frame.f_code.co_filename, root)
+    return None if place is None else _site(place, frame.f_lineno, _function(frame))
+
+
+def _suspended(spawn: FrameType) -> FrameType | None:
+    """Where the code in a greenlet waits for what the frame ``spawn`` of SQLAlchemy's awaits for it: under ``run_sync``
+    that is the user's, who touched an attribute."""
+    greenlet = spawn.f_locals.get("context")
+    frame: FrameType | None = getattr(greenlet, "gr_frame", None)
+    return frame
 
 
 def _beyond(frame: FrameType) -> FrameType | None:

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from time import perf_counter
+from typing import Any, TypeVar
 from weakref import WeakSet
 
 from pytest_perfbudget.capture.record import Call, Recording, Source
-from pytest_perfbudget.model import Statement
-from pytest_perfbudget.sites import call_site
+from pytest_perfbudget.model import Origin, Statement
+from pytest_perfbudget.sites import Site, call_site, calling_line
+
+T = TypeVar("T")
 
 CURRENT: ContextVar[Call | None] = ContextVar("perfbudget_current", default=None)
 """The call this thread or task is executing: several may share one connection, and a notice is read by the one it
 belongs to."""
+ORIGIN: ContextVar[Origin | None] = ContextVar("perfbudget_origin", default=None)
+"""For mappers: the relationship this thread or task is loading."""
+_LINE: ContextVar[Site | None] = ContextVar("perfbudget_line", default=None)
 _CASE: ContextVar[str | None] = ContextVar("perfbudget_case", default=None)
 _MUTED: ContextVar[bool] = ContextVar("perfbudget_muted", default=False)
 
@@ -69,11 +75,31 @@ class Hub:
         finally:
             _MUTED.reset(token)
 
+    def current(self) -> Recording | None:
+        """For drivers: what a statement of this thread or task belongs to; None where nothing is recorded of it."""
+        return None if _MUTED.get() else self.recording
+
+    def located(self, coroutine: Coroutine[Any, Any, T]) -> Coroutine[Any, Any, T]:
+        """For the methods of asynchronous drivers: the coroutine, its statements being those of the line that made it.
+        Somebody else may run it: ``asyncio.gather``, ``wait_for`` and ``create_task`` do that in a task of its own."""
+        if self.recording is None or (site := calling_line(self._root)) is None:
+            return coroutine
+        return _at(site, coroutine)
+
     def begin(self) -> Call | None:
         """For drivers: a call that starts now, or None where nothing is recorded. ``list.append`` needs no lock."""
-        recording = self.recording
-        if recording is None or _MUTED.get():
+        if (recording := self.current()) is None:
             return None
-        call = Call(recording, call_site(2, self._root), _CASE.get(), perf_counter())
+        site = _LINE.get() or call_site(2, self._root)
+        call = Call(recording, site, _CASE.get(), perf_counter(), ORIGIN.get())
         recording.calls.append(call)
         return call
+
+
+async def _at(site: Site, coroutine: Coroutine[Any, Any, T]) -> T:
+    __tracebackhide__ = True
+    token = _LINE.set(site)
+    try:
+        return await coroutine
+    finally:
+        _LINE.reset(token)

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from weakref import ReferenceType
 
 from pytest_perfbudget.capture import auto_explain
-from pytest_perfbudget.model import Site, Statement
+from pytest_perfbudget.model import Origin, Site, Statement
 
 
 class Source(Protocol):
@@ -33,9 +33,9 @@ class Recording:
                 source.flush()
 
     def statements(self) -> tuple[Statement, ...]:
-        """Everything that was sent to the server."""
+        """Everything that was sent to the server. Empty ones, by which pools see whether it is there, are none."""
         texts: dict[bytes, str] = {}
-        return tuple(call.statement(texts) for call in self.calls if call.sent)
+        return tuple(call.statement(texts) for call in self.calls if call.sent and call.query.strip(b"; \n"))
 
 
 @dataclass(slots=True, eq=False)
@@ -49,6 +49,7 @@ class Call:
     site: Site | None
     case: str | None
     started: float
+    origin: Origin | None = None
     query: bytes = b""
     params: Sequence[Any] | None = None
     types: Sequence[int] = ()
@@ -88,6 +89,7 @@ class Call:
             plans=self.documents,  # type: ignore[arg-type]
             why_no_plan=None if self.documents else self._why(),
             standby=self.standby,
+            origin=self.origin,
         )
 
     def _produced(self) -> int:

@@ -157,7 +157,7 @@ class Examiner:
         return {key for key, record in records.items() if not plans[key] <= record.known}
 
     def _silent(self, budget: Budget) -> Finding:
-        drivers = ", ".join(driver.name for driver in self._parts.drivers)
+        drivers = ", ".join(driver.name for driver in self._parts.drivers if driver.available())
         words = f"the test ran no statement on database {self._place.database} (watched: {drivers})"
         variables = " and ".join(self._options.env) or "a variable (env in [tool.perfbudget])"
         fix = f"connect to the DSN of perf_db, or to the one exported in {variables}, inside the test body"

