@@ -73,7 +73,7 @@ class Side:
         elif step == "prepared":
             await (await self.connection.prepare(sql)).fetchval()
         elif step == "cancel":
-            await self.connection.fetch(sql, timeout=0.01)
+            await self.connection.fetch(sql, timeout=0.1)
         elif step == "cursor" and self.open:
             assert [row async for row in self.connection.cursor(sql, prefetch=2)]
         else:
