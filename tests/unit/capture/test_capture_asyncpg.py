@@ -16,6 +16,7 @@ import asyncpg
 import psycopg
 import pytest
 
+from pytest_perfbudget.capture import asyncpg_methods
 from pytest_perfbudget.capture.asyncpg import Asyncpg
 from pytest_perfbudget.capture.hub import Hub
 from pytest_perfbudget.capture.libpq import send
@@ -444,9 +445,22 @@ def test_uninstalled_it_is_as_it_was(hub: Hub, dsn: str) -> None:
     assert after == before
 
 
+def test_an_asyncpg_that_lacks_what_is_wrapped_is_left_alone_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_such_method() -> None: ...
+
+    before = asyncpg.Connection.reset
+    monkeypatch.setattr(asyncpg_methods, "WRAPPERS", (*asyncpg_methods.WRAPPERS, no_such_method))
+    driver = Asyncpg()
+    with pytest.warns(UserWarning, match=r"not seen: it has no Protocol\.no_such_method"):
+        driver.install(Hub())
+    assert asyncpg.Connection.reset is before
+    driver.uninstall()
+
+
 def test_it_waits_for_the_application_to_import_it() -> None:
     program = """
 import sys
+from pytest_perfbudget.capture import asyncpg_methods
 from pytest_perfbudget.capture.asyncpg import Asyncpg
 from pytest_perfbudget.capture.hub import Hub
 driver = Asyncpg()
