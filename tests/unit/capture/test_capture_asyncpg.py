@@ -16,6 +16,7 @@ import asyncpg
 import psycopg
 import pytest
 
+from pytest_perfbudget.capture import asyncpg_methods
 from pytest_perfbudget.capture.asyncpg import Asyncpg
 from pytest_perfbudget.capture.hub import Hub
 from pytest_perfbudget.capture.libpq import send
@@ -193,6 +194,21 @@ def test_the_plan_of_a_transaction_left_open_is_fetched_when_the_recording_ends(
     # The connection does not know that anything was asked.
     assert loop.run_until_complete(connection.fetchval(ONE, 8)) == "n8"
     loop.run_until_complete(transaction.rollback())
+    loop.run_until_complete(connection.close())
+    loop.close()
+
+
+def test_a_connection_that_is_being_cancelled_is_left_alone(hub: Hub, dsn: str) -> None:
+    loop = asyncio.new_event_loop()
+    connection = loop.run_until_complete(asyncpg.connect(dsn))
+    transaction = connection.transaction()
+    loop.run_until_complete(transaction.start())
+    loop.run_until_complete(connection.fetch(ONE, 7))
+    with pytest.raises(asyncio.TimeoutError):
+        loop.run_until_complete(connection.fetch("SELECT pg_sleep(5)", timeout=0.05))
+    assert [s.error for s in hub.stop()] == [None, "TimeoutError"]
+    loop.run_until_complete(transaction.rollback())
+    assert loop.run_until_complete(connection.fetchval(ONE, 8)) == "n8"
     loop.run_until_complete(connection.close())
     loop.close()
 
@@ -429,9 +445,22 @@ def test_uninstalled_it_is_as_it_was(hub: Hub, dsn: str) -> None:
     assert after == before
 
 
+def test_an_asyncpg_that_lacks_what_is_wrapped_is_left_alone_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_such_method() -> None: ...
+
+    before = asyncpg.Connection.reset
+    monkeypatch.setattr(asyncpg_methods, "WRAPPERS", (*asyncpg_methods.WRAPPERS, no_such_method))
+    driver = Asyncpg()
+    with pytest.warns(UserWarning, match=r"not seen: it has no Protocol\.no_such_method"):
+        driver.install(Hub())
+    assert asyncpg.Connection.reset is before
+    driver.uninstall()
+
+
 def test_it_waits_for_the_application_to_import_it() -> None:
     program = """
 import sys
+from pytest_perfbudget.capture import asyncpg_methods
 from pytest_perfbudget.capture.asyncpg import Asyncpg
 from pytest_perfbudget.capture.hub import Hub
 driver = Asyncpg()
