@@ -17,14 +17,17 @@ _DRIVERS = ("psycopg", "psycopg_pool", "asyncpg", "psycopg2")
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """Where the user's code sent a statement: the first frame outside libraries."""
+    """Where the user's code sent a statement: the first frame outside libraries.
+
+    ``line`` 0 has no line: ``file`` then says in words which application it was.
+    """
 
     file: str
     line: int
     function: str = ""
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}"
+        return f"{self.file}:{self.line}" if self.line else self.file
 
 
 def call_site(skip: int = 0, root: str = "") -> Site | None:

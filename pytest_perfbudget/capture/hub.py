@@ -10,7 +10,7 @@ from time import perf_counter
 from typing import Any, TypeVar
 from weakref import WeakSet
 
-from pytest_perfbudget.capture.record import Call, Recording, Source
+from pytest_perfbudget.capture.record import Call, Recording, Source, Witness
 from pytest_perfbudget.model import Origin, Statement
 from pytest_perfbudget.sites import Site, call_site, calling_line
 
@@ -37,6 +37,7 @@ class Hub:
         self.recording: Recording | None = None
         self.databases: frozenset[str] = frozenset()
         self.taps: WeakSet[Source] = WeakSet()
+        self.witnesses: tuple[Witness, ...] = ()
         self._root = root
         self._lock = threading.Lock()
 
@@ -44,10 +45,16 @@ class Hub:
         """Statements on ``database`` are the test's, on whatever host: its name belongs to one run. Adds."""
         self.databases |= {database}
 
+    def hear(self, witness: Witness) -> None:
+        """Have a witness add what it sees, after what drivers see. Adds."""
+        self.witnesses += (witness,)
+
     def start(self) -> None:
         """Begin a recording; one that was not stopped is thrown away."""
         with self._lock:
             self.recording = Recording()
+        for witness in self.witnesses:
+            witness.start()
 
     def stop(self) -> tuple[Statement, ...]:
         """End the recording: its statements in the order their execution started."""
@@ -55,7 +62,14 @@ class Hub:
             recording, self.recording = self.recording, None
         if recording:
             recording.flush()
+            for witness in self.witnesses:
+                witness.stop(recording)
         return recording.statements() if recording else ()
+
+    def check(self) -> None:
+        """Raises PerfbudgetError: a witness could not see everything of the last recording."""
+        for witness in self.witnesses:
+            witness.check()
 
     @contextmanager
     def case(self, name: str | None) -> Iterator[None]:

@@ -47,6 +47,8 @@ class Tap(Portals):
     def enter(self, recording: Recording) -> None:
         if self._recording is not recording:
             self.pipeline = self.last_piped = None
+            if self.connection is not None:
+                recording.backends.add(self.connection.pgconn.backend_pid)
         super().enter(recording)
 
     def flush(self) -> None:

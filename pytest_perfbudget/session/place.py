@@ -12,11 +12,13 @@ from pytest_perfbudget.advice.trial import try_index
 from pytest_perfbudget.capture.explain import fill
 from pytest_perfbudget.capture.hub import Hub
 from pytest_perfbudget.capture.replay import Replay, count_work_again
+from pytest_perfbudget.capture.server_log import LoggedStatements
 from pytest_perfbudget.errors import PerfbudgetError
 from pytest_perfbudget.model import Environment, Statement, Work
 from pytest_perfbudget.plans.relations import Ancestors
 from pytest_perfbudget.postgres import catalogue, dsn, embedded, spares, stamp
 from pytest_perfbudget.postgres.dsn import is_dsn
+from pytest_perfbudget.postgres.log import ServerLog
 from pytest_perfbudget.postgres.markers import database_name
 from pytest_perfbudget.postgres.profiles.readback import differences
 from pytest_perfbudget.postgres.seed import Seed
@@ -140,6 +142,8 @@ class Place:
     def _own(self) -> Succession:
         own = Succession(self.server, self.template, self.database)
         self.hub.watch(self.database)
+        if self.server.logs:
+            self.hub.hear(LoggedStatements(ServerLog(self.server, self.database)))
         return own
 
     def beside(self, key: object, seed: Sequence[Entry] | None) -> Succession:
