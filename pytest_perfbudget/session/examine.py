@@ -162,6 +162,8 @@ class Examiner:
         words = f"the test ran no statement on database {self._place.database} (watched: {drivers})"
         variables = " and ".join(self._options.env) or "a variable (env in [tool.perfbudget])"
         fix = f"connect to the DSN of perf_db, or to the one exported in {variables}, inside the test body"
+        if not self._place.hub.witnesses:
+            fix += "\nof an application in another process: server_log = true in [tool.perfbudget]"
         return Finding("queries", Verdict.OVER, words, budget_at=budget.at, fix=fix)
 
     def _check_tables(self, budget: Budget) -> None:
