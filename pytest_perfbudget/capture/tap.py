@@ -31,7 +31,8 @@ class Tap(Portals):
     __slots__ = ("_connection", "application", "last_piped", "pipeline")
 
     def __init__(self, database: str, application: Callable[[Any], None] | None, connection: Any) -> None:
-        super().__init__(database, connection.pgconn.parameter_status(b"in_hot_standby") == b"on")
+        standby = connection.pgconn.parameter_status(b"in_hot_standby") == b"on"
+        super().__init__(database, standby, connection.pgconn.backend_pid)
         self._connection = ref(connection)
         self.application = application
         self.pipeline: ReferenceType[Any] | None = None
@@ -47,8 +48,6 @@ class Tap(Portals):
     def enter(self, recording: Recording) -> None:
         if self._recording is not recording:
             self.pipeline = self.last_piped = None
-            if self.connection is not None:
-                recording.backends.add(self.connection.pgconn.backend_pid)
         super().enter(recording)
 
     def flush(self) -> None:
