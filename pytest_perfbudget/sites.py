@@ -54,6 +54,11 @@ def call_site(skip: int = 0, root: str = "") -> Site | None:
     return _site(caller.f_code.co_filename, caller.f_lineno, _function(caller)) if caller else None
 
 
+def shown(filename: str, root: str = "") -> str | None:
+    """How a file of the user is shown, relative to ``root`` where it is below it; None for a library's."""
+    return _place(filename, root) or None
+
+
 def calling_line(root: str = "") -> Site | None:
     """The line that called the driver's method from whose wrapper this is called; None where a library did."""
     frame = sys._getframe(2)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from time import perf_counter
@@ -21,6 +21,8 @@ CURRENT: ContextVar[Call | None] = ContextVar("perfbudget_current", default=None
 belongs to."""
 ORIGIN: ContextVar[Origin | None] = ContextVar("perfbudget_origin", default=None)
 """For mappers: the relationship this thread or task is loading."""
+PLACE: ContextVar[Callable[[Site | None, str], Site | None] | None] = ContextVar("perfbudget_place", default=None)
+"""For code in files that are no Python: given the call site and the root, a better one."""
 _LINE: ContextVar[Site | None] = ContextVar("perfbudget_line", default=None)
 _CASE: ContextVar[str | None] = ContextVar("perfbudget_case", default=None)
 _MUTED: ContextVar[bool] = ContextVar("perfbudget_muted", default=False)
@@ -105,6 +107,8 @@ class Hub:
         if (recording := self.current()) is None:
             return None
         site = _LINE.get() or call_site(2, self._root)
+        if (place := PLACE.get()) is not None:
+            site = place(site, self._root)
         call = Call(recording, site, _CASE.get(), perf_counter(), ORIGIN.get())
         recording.calls.append(call)
         return call

@@ -18,9 +18,9 @@ Rows = list[tuple[bytes | None, ...]]
 
 
 class Portals:
-    """The state a driver keeps for each connection it has seen, whose server process is ``backend``. ``cursors`` are the
-    server-side ones that are open, by name; ``stepping`` is the call under way where the thread or task that reads the
-    notice does not know it."""
+    """The state a driver keeps for each connection it has seen, whose server process is ``backend``. ``cursors`` are
+    the server-side ones that are open, by name; ``stepping`` is the call under way where the thread or task that reads
+    the notice does not know it."""
 
     __slots__ = (
         "__weakref__",

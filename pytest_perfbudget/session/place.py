@@ -25,6 +25,7 @@ from pytest_perfbudget.postgres.seed import Seed
 from pytest_perfbudget.postgres.seeders import BUILTIN, Entry
 from pytest_perfbudget.postgres.server import Progress, Server
 from pytest_perfbudget.postgres.templates import Template, ensure, forget
+from pytest_perfbudget.session.django import DjangoTenant
 from pytest_perfbudget.session.options import Options
 from pytest_perfbudget.session.parts import Parts
 from pytest_perfbudget.session.servers import Postgres
@@ -60,6 +61,7 @@ class Place:
         self.database = database_name(options.run_id, options.worker)
         self._server: Server | None = None
         self._failed: PerfbudgetError | None = None
+        self._django = DjangoTenant(self.database)
         self._beside: dict[object, Succession | PerfbudgetError] = {}
 
     @property
@@ -140,7 +142,8 @@ class Place:
 
     @cached_property
     def _own(self) -> Succession:
-        own = Succession(self.server, self.template, self.database)
+        own = Succession(self.server, self.template, self.database, self._django.leave)
+        self._django.move_in()
         self.hub.watch(self.database)
         if self.server.logs:
             self.hub.hear(LoggedStatements(ServerLog(self.server, self.database)))
@@ -223,6 +226,7 @@ class Place:
 
     def close(self) -> None:
         """Drop this process's database and leave the server. One that was killed has nothing left to drop."""
+        self._django.move_out()
         if self._server is None:
             return
         try:
