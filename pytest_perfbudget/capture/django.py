@@ -3,7 +3,7 @@ out, and what the driver cannot know is added.
 
 Savepoints are Django's way to nest ``atomic()``; as BEGIN and COMMIT of the outermost one, they are no statements of
 the application, and neither is what a new connection is asked and told. A statement that loads a relationship knows
-which, and one that a template sends is shown at the template's line.
+which; one that a template sends is shown at the template's line, one that is awaited at the line that awaits it.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ class Django:
             "django.db.backends.postgresql.base": self._patch_connections,
             "django.db.models.sql.compiler": self._patch_relations,
             "django.template.base": self._patch_templates,
+            "asgiref.sync": self._patch_threads,
         }
         self._installed = False
 
@@ -74,6 +75,11 @@ class Django:
         from pytest_perfbudget.capture import django_templates
 
         django_templates.patch(self._patches)
+
+    def _patch_threads(self) -> None:
+        from pytest_perfbudget.capture import django_async
+
+        django_async.patch(self._patches, lambda: self._hub)
 
     def _muted(self, original: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(original)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import wraps
+from functools import partial, wraps
 from typing import Any
 
 from django.db.models.fields import related_descriptors as related
@@ -44,7 +44,7 @@ def patch(patches: Patches) -> None:
     """Change the descriptors of relationships, and the compiler that executes queries."""
     patches.wrap(related.ForwardManyToOneDescriptor, "get_object", _forward)
     patches.wrap(related.ReverseOneToOneDescriptor, "__get__", _reverse_one)
-    patches.wrap(related.ReverseManyToOneDescriptor, "__get__", _manager)
+    patches.wrap(related.ReverseManyToOneDescriptor, "__get__", partial(_manager, patches=patches, known=set()))
     patches.wrap(SQLCompiler, "execute_sql", _executed)
 
 
@@ -81,37 +81,54 @@ def _within(origin: Origin, original: Method, *args: Any) -> Any:
         ORIGIN.reset(token)
 
 
-def _manager(original: Method) -> Method:
-    """Of a reverse foreign key, and of a many-to-many relationship seen from either side."""
+def _manager(original: Method, patches: Patches, known: set[type[Any]]) -> Method:
+    """Of a reverse foreign key, and of a many-to-many relationship seen from either side: Django makes a class for
+    each, when it is first asked for."""
 
     @wraps(original)
     def __get__(self: Any, instance: Any, cls: Any = None) -> Any:  # noqa: N807
         manager = original(self, instance, cls)
-        if instance is not None:
-            manager._apply_rel_filters = _carrying(manager, type(instance).__name__, _accessor(self))
+        kind = type(manager)
+        if instance is not None and kind not in known:
+            known.add(kind)
+            model, accessor = _names(self)
+            patches.cover(kind, "_apply_rel_filters", partial(_carrying, model=model, accessor=accessor))
+            if hasattr(kind, "constrained_target"):
+                for name in ("count", "exists"):  # they ask the table between the two models, where they can
+                    patches.cover(kind, name, partial(_counting, model=model, accessor=accessor))
         return manager
 
     return __get__
 
 
-def _accessor(descriptor: Any) -> str:
-    """The name a user writes: of a many-to-many field seen from its own model that of the field."""
-    if getattr(descriptor, "reverse", True):
-        return str(descriptor.rel.get_accessor_name() or descriptor.field.name)
-    return str(descriptor.field.name)
+def _names(descriptor: Any) -> tuple[str, str]:
+    """The model and what a user writes after its objects. A many-to-many field seen from its own model, or a generic
+    relation, is called as the field is."""
+    accessor = descriptor.rel.get_accessor_name() if getattr(descriptor, "reverse", True) else None
+    if accessor:
+        return descriptor.rel.model.__name__, accessor
+    return descriptor.field.model.__name__, descriptor.field.name
 
 
-def _carrying(manager: Any, model: str, accessor: str) -> Method:
-    original = manager._apply_rel_filters
-
-    def _apply_rel_filters(queryset: Any) -> Any:
-        filters, rest = len(queryset.query.where.children) + len(manager.core_filters), _rest(queryset.query)
-        found = original(queryset)
+def _carrying(original: Method, model: str, accessor: str) -> Method:
+    @wraps(original)
+    def _apply_rel_filters(self: Any, queryset: Any) -> Any:
+        filters, rest = len(queryset.query.where.children) + len(self.core_filters), _rest(queryset.query)
+        found = original(self, queryset)
         # Not the property: reading it would apply the filter that Django puts off.
         setattr(found._query, _CARRIED, _Relation(model, accessor, filters, rest))
         return found
 
     return _apply_rel_filters
+
+
+def _counting(original: Method, model: str, accessor: str) -> Method:
+    @wraps(original)
+    def count(self: Any) -> Any:
+        __tracebackhide__ = True
+        return _within(Origin(f"{model}.{accessor}", f'prefetch_related("{accessor}")'), original, self)
+
+    return count
 
 
 def _rest(query: Any) -> tuple[Any, ...]:

@@ -102,6 +102,10 @@ class Hub:
             return coroutine
         return _at(site, coroutine)
 
+    def site(self, skip: int = 0) -> Site | None:
+        """The call site, looked for ``skip`` frames above the caller."""
+        return call_site(skip + 1, self._root)
+
     def begin(self) -> Call | None:
         """For drivers: a call that starts now, or None where nothing is recorded. ``list.append`` needs no lock."""
         if (recording := self.current()) is None:
