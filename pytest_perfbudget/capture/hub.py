@@ -65,7 +65,7 @@ class Hub:
         if recording:
             recording.flush()
             for witness in self.witnesses:
-                witness.stop(recording)
+                witness.collect(recording)
         return recording.statements() if recording else ()
 
     def check(self) -> None:

@@ -27,7 +27,7 @@ class Witness(Protocol):
     def start(self) -> None:
         """A recording begins. Does not raise."""
 
-    def stop(self, recording: Recording) -> None:
+    def collect(self, recording: Recording) -> None:
         """Add what was seen since, except on ``recording.backends``. Does not raise."""
 
     def check(self) -> None:

@@ -26,7 +26,7 @@ class LoggedStatements:
         except ServerError as error:
             self._failed = error
 
-    def stop(self, recording: Recording) -> None:
+    def collect(self, recording: Recording) -> None:
         """Add the calls that no driver of this process has reported."""
         if self._failed:
             return

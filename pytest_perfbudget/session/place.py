@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from pytest_perfbudget.advice.trial import try_index
+from pytest_perfbudget.capture.borrowed import borrowed
 from pytest_perfbudget.capture.explain import fill
 from pytest_perfbudget.capture.hub import Hub
 from pytest_perfbudget.capture.replay import Replay, count_work_again
@@ -189,11 +190,12 @@ class Place:
         return statements
 
     def count_again(self, statement: Statement) -> dict[str, Any] | None:
-        """The EXPLAIN ANALYZE document of a read executed twice on one connection; None if it fails now."""
+        """The EXPLAIN ANALYZE document of a read executed twice on one connection, the application's where that has an
+        open transaction; None if it fails now."""
         import psycopg
 
         try:
-            with self.quiet() as connection:
+            with borrowed(self.hub) or self.quiet() as connection:
                 return count_work_again(connection, statement)
         except psycopg.Error:
             return None

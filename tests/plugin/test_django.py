@@ -338,3 +338,28 @@ def test_a_seed_that_lacks_a_migration_is_told(notes: Project) -> None:
     assert notes.code == 1
     assert "the seed has not migrated Django's database: " in notes.text
     assert STEP in notes.text
+
+
+UNCOMMITTED = """
+import pytest
+from shop_django.models import Order
+
+@pytest.fixture
+def many(db):
+    fields = dict(paid_by=7, status="new", placed_at="2024-01-01T00:00Z", total=1)
+    Order.objects.bulk_create(Order(customer_id=7, **fields) for _ in range(4000))
+
+@pytest.mark.perf_budget("shop.all")
+def test_all(many):
+    counted = "SELECT id, (SELECT count(*) FROM order_lines WHERE order_id = o.id) FROM orders o WHERE customer_id = 7"
+    assert len(list(Order.objects.raw(counted))) == 4025
+"""
+
+
+def test_work_is_counted_again_where_what_a_fixture_wrote_can_be_seen(project: Project) -> None:
+    project.write("test_uncommitted.py", UNCOMMITTED)
+    project.write("budgets/shop.toml", "[all]\nwork.buffers = 1000\n")
+    found = project.run()
+    assert found["test_all"]["verdict"] == "over"
+    (query,) = found["test_all"]["queries"]
+    assert query["work"]["loops"] == 4025
