@@ -2,8 +2,9 @@
 out, and what the driver cannot know is added.
 
 Savepoints are Django's way to nest ``atomic()``; as BEGIN and COMMIT of the outermost one, they are no statements of
-the application, and neither is what a new connection is asked and told. A statement that loads a relationship knows
-which; one that a template sends is shown at the template's line, one that is awaited at the line that awaits it.
+the application, and neither are what a new connection is asked and told, and what a test case does around its test. A
+statement that loads a relationship knows which; one that a template sends is shown at the template's line, one that is
+awaited at the line that awaits it.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 _ITS_OWN = ("connect", "is_usable", "_savepoint", "_savepoint_commit", "_savepoint_rollback")
 """Methods of a connection whose statements the application did not write."""
+_OF_TESTS = ("_fixture_setup", "_fixture_teardown")
+"""Those of Django's test cases, which unittest runs together with the test's body."""
 
 
 class Django:
@@ -35,6 +38,7 @@ class Django:
         self._modules: dict[str, Callable[[], None]] = {
             "django.db.backends.postgresql.base": self._patch_connections,
             "django.db.models.sql.compiler": self._patch_relations,
+            "django.test.testcases": self._patch_tests,
             "django.template.base": self._patch_templates,
             "asgiref.sync": self._patch_threads,
         }
@@ -66,6 +70,14 @@ class Django:
         for name in _ITS_OWN:
             self._patches.wrap(DatabaseWrapper, name, self._muted)
 
+    def _patch_tests(self) -> None:
+        from django.test.testcases import TestCase, TransactionTestCase
+
+        for kind in (TransactionTestCase, TestCase):
+            for name in _OF_TESTS:
+                if name in vars(kind):
+                    self._patches.wrap(kind, name, self._muted)
+
     def _patch_relations(self) -> None:
         from pytest_perfbudget.capture import django_relations
 
@@ -81,7 +93,10 @@ class Django:
 
         django_async.patch(self._patches, lambda: self._hub)
 
-    def _muted(self, original: Callable[..., Any]) -> Callable[..., Any]:
+    def _muted(self, original: Any) -> Any:
+        if isinstance(original, classmethod):
+            return classmethod(self._muted(original.__func__))
+
         @wraps(original)
         def method(*args: Any, **options: Any) -> Any:
             __tracebackhide__ = True

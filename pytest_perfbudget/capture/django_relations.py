@@ -105,7 +105,7 @@ def _names(descriptor: Any) -> tuple[str, str]:
     """The model and what a user writes after its objects. A many-to-many field seen from its own model, or a generic
     relation, is called as the field is."""
     accessor = descriptor.rel.get_accessor_name() if getattr(descriptor, "reverse", True) else None
-    if accessor:
+    if accessor and accessor != "+":
         return descriptor.rel.model.__name__, accessor
     return descriptor.field.model.__name__, descriptor.field.name
 

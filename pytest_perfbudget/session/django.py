@@ -45,6 +45,7 @@ class DjangoTenant:
             return False
         for connection in found:
             connection.close()
+            getattr(connection, "close_pool", _nothing)()  # since 5.1: a pool keeps what is closed
         return True
 
     def _patch(self) -> None:
@@ -73,6 +74,10 @@ class DjangoTenant:
             return creation.connection.close()
 
         return destroy_test_db
+
+
+def _nothing() -> None:
+    """Of a connection that has no pool."""
 
 
 def _name(connection: Any) -> object:

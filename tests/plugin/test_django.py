@@ -231,9 +231,17 @@ def test_a_server_in_a_thread(live_server):
 def test_a_client(client, db):
     assert b"Customer 7" in client.get("/orders/7").content
 """
-MARKED = {"test_in_a_transaction", "test_what_a_fixture_wrote_is_there", "TestOfDjango::test_first",
-          "TestOfDjango::test_second", "TestOfTransactions::test_commits", "TestOfTransactions::test_commits_again",
-          "test_a_server_in_a_thread", "test_a_client"}  # fmt: skip
+MARKED = {
+    "test_in_a_transaction": 2,
+    "test_what_a_fixture_wrote_is_there": 3,
+    "TestOfDjango::test_first": 2,
+    "TestOfDjango::test_second": 2,
+    "TestOfTransactions::test_commits": 2,
+    "TestOfTransactions::test_commits_again": 2,
+    "test_a_server_in_a_thread": 11,
+    "test_a_client": 11,
+}
+"""The marked tests, and how many statements their bodies send."""
 
 
 @pytest.mark.parametrize(
@@ -244,8 +252,71 @@ def test_every_way_to_test_with_django_is_on_our_database(project: Project, argu
     project.write("budgets/shop.toml", "[recent]\nqueries.max = 12\n")
     found = project.run(*arguments, PERFBUDGET_SERVER="embedded")
     assert project.code == 0, project.text
-    assert found.keys() == MARKED
+    assert {name: sum(query["calls"] for query in test["queries"]) for name, test in found.items()} == MARKED
     assert "9 passed" in project.text
+
+
+def test_a_pool_of_django_lets_go_of_the_database(project: Project) -> None:
+    settings = (project.path / "shop_django" / "settings.py").read_text()
+    project.write("shop_django/settings.py", settings.replace("database()", 'database(OPTIONS={"pool": True})'))
+    project.write("test_ways.py", WAYS_TO_TEST)
+    project.write("budgets/shop.toml", "[recent]\nqueries.max = 12\n")
+    assert project.run().keys() == MARKED.keys()
+    assert project.code == 0, project.text
+
+
+WITHOUT = """
+import django, pytest
+from django.test.utils import setup_databases, teardown_databases
+
+def pytest_configure():
+    django.setup()
+
+@pytest.fixture(scope="session", autouse=True)
+def databases():
+    made = setup_databases(verbosity=1, interactive=False)
+    yield
+    teardown_databases(made, verbosity=1)
+"""
+PLAIN = """
+import pytest
+from django.test import TestCase
+from shop_django.shop import recent_orders
+
+class TestOfDjango(TestCase):
+    @pytest.mark.perf_budget("shop.recent")
+    def test_recent(self):
+        assert len(recent_orders(7)) == 20
+
+    @pytest.mark.perf_budget("shop.recent")
+    def test_recent_again(self):
+        assert len(recent_orders(7)) == 20
+"""
+
+
+def test_workers_record_the_same_baselines(project: Project) -> None:
+    project.write("test_shop.py", TESTS)
+    files = []
+    for arguments in ([], ["-n", "2"]):
+        shutil.rmtree(project.path / "budgets" / "baselines", ignore_errors=True)
+        project.run("--perf-update", "-k", "not shop_psycopg and not place", *arguments)
+        written = sorted((project.path / "budgets" / "baselines").rglob("*.json"))
+        files.append({path.name: re.sub(r'"(at|by)": "[^"]*"', "", path.read_text()) for path in written})
+    assert files[0].keys() == {f"shop.{function}.json" for function in FUNCTIONS if function != "place"}
+    assert files[0] == files[1]
+
+
+def test_without_pytest_django(project: Project) -> None:
+    project.write("conftest.py", WITHOUT)
+    project.write("test_plain.py", PLAIN)
+    project.write("budgets/shop.toml", "[recent]\nqueries.max = 2\n")
+    project.write("pyproject.toml", PROJECT + '[tool.pytest.ini_options]\npythonpath = ["."]\n')
+    found = project.run("-p", "no:django", DJANGO_SETTINGS_MODULE="shop_django.settings")
+    assert project.code == 0, project.text
+    assert {name: len(test["queries"]) for name, test in found.items()} == {
+        "TestOfDjango::test_recent": 2,
+        "TestOfDjango::test_recent_again": 2,
+    }
 
 
 def test_databases_as_dj_database_url_reads_them(project: Project) -> None:
@@ -254,7 +325,7 @@ def test_databases_as_dj_database_url_reads_them(project: Project) -> None:
     project.write("shop_django/settings.py", re.sub("(?m)^DATABASES.*$", line, settings))
     project.write("test_ways.py", WAYS_TO_TEST)
     project.write("budgets/shop.toml", "[recent]\nqueries.max = 12\n")
-    assert project.run().keys() == MARKED
+    assert project.run().keys() == MARKED.keys()
     assert project.code == 0, project.text
 
 

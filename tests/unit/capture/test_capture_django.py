@@ -31,7 +31,8 @@ import os
 os.environ["DSN"] = sys.argv[1]
 import pytest_perfbudget.django
 settings.configure(
-    DATABASES={"default": pytest_perfbudget.django.database("DSN")}, INSTALLED_APPS=["people"],
+    DATABASES={"default": pytest_perfbudget.django.database("DSN")},
+    INSTALLED_APPS=["django.contrib.contenttypes", "people"],
     DEFAULT_AUTO_FIELD="django.db.models.AutoField", USE_TZ=True,
     TEMPLATES=[{"BACKEND": "django.template.backends.django.DjangoTemplates", "DIRS": [here / "pages"]}],
 )
@@ -41,13 +42,14 @@ from django.shortcuts import render
 from people.models import *
 
 with connection.schema_editor() as editor:
-    for model in (Team, Person, Badge, Tag):
+    for model in (ContentType, Team, Person, Badge, Tag, Note):
         editor.create_model(model)
 red = Team.objects.create(name="red")
 for number in range(3):
     person = Person.objects.create(name=f"p{number}", team=red)
     Badge.objects.create(person=person)
     person.tags.add(Tag.objects.create(name=f"t{number}"))
+ContentType.objects.get_for_model(Person)
 hub.start()
 """
 EPILOGUE = """
@@ -62,11 +64,13 @@ seen = [
     for one in hub.stop()
 ]
 with connection.schema_editor() as editor:
-    for model in (Tag, Badge, Person, Team):
+    for model in (Note, Tag, Badge, Person, Team, ContentType):
         editor.delete_model(model)
 print(json.dumps(seen))
 """
 PEOPLE = """
+from django.contrib.contenttypes.fields import GenericForeignKey, GenericRelation
+from django.contrib.contenttypes.models import ContentType
 from django.db import models
 
 class Team(models.Model):
@@ -82,11 +86,20 @@ class Person(models.Model):
     class Meta:
         app_label = "people"
 
+    notes = GenericRelation("Note")
+
     def badges(self):
         return Badge.objects.filter(person=self).count()
 
 class Badge(models.Model):
     person = models.OneToOneField(Person, models.CASCADE, related_name="badge")
+    class Meta:
+        app_label = "people"
+
+class Note(models.Model):
+    content_type = models.ForeignKey(ContentType, models.CASCADE)
+    object_id = models.IntegerField()
+    about = GenericForeignKey()
     class Meta:
         app_label = "people"
 
@@ -151,6 +164,7 @@ list(person.tags.filter(name="t0"))
 list(person.tags.order_by("name"))
 person.friends.first()
 list(Tag.objects.order_by("id")[0].holders.all())
+list(person.notes.all())
 """
 
 
@@ -173,6 +187,7 @@ def test_a_statement_knows_its_relationship_and_the_option_that_loads_it_with_it
         ["Person.friends", 'prefetch_related(Prefetch("friends", queryset=…))'],
         None,
         ["Tag.holders", 'prefetch_related("holders")'],
+        ["Person.notes", 'prefetch_related("notes")'],
     ]
 
 
@@ -235,7 +250,7 @@ view()
 
 def test_the_line_of_a_template_where_no_line_of_python_is_nearer(application: Application) -> None:
     seen = application.run(TEMPLATES)
-    place = {"people/models.py:18": "badges()"}
+    place = {"people/models.py:22": "badges()"}
     of_each = ["pages/page.html:4", "pages/part.html:2", "badges()"]
     assert [place.get(one["site"], one["site"]) for one in seen] == ["pages/page.html:2", *of_each, *of_each]
     assert [one["function"] for one in seen] == ["view", "view", "view", "badges", "view", "view", "badges"]
