@@ -11,13 +11,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from time import perf_counter
 
 from pytest_perfbudget.capture import auto_explain
 from pytest_perfbudget.capture.record import Call, Recording
 from pytest_perfbudget.model import Site
 from pytest_perfbudget.postgres.log_formats import Entry
-from pytest_perfbudget.statements import Kind, kind
 from pytest_perfbudget.statements.tokens import tokens
 
 _TIMED = re.compile(
@@ -29,6 +29,8 @@ _OF_TRANSACTIONS = frozenset(
     ("begin", "start", "commit", "end", "rollback", "abort", "savepoint", "release", "deallocate", "")
 )
 """What drivers send by themselves, and what an in-process driver does not report either."""
+_PLANNED = frozenset(("select", "with", "values", "table", "insert", "update", "delete", "merge"))
+"""Statements that have a plan, sooner or later."""
 
 
 def calls(entries: Iterable[Entry], recording: Recording) -> list[Call]:
@@ -89,7 +91,7 @@ class _Session:
             self.cursors[_cursor(call.query.decode())] = call
             self.waiting.append(call)
         elif step and not own:
-            if kind(call.query.decode()) is not Kind.UTILITY:
+            if verb in _PLANNED:
                 self.waiting.append(call)
         else:
             self._give(call, max(own, default=0) if step else len(self.held))
@@ -103,9 +105,9 @@ class _Session:
 
     def _call(self, sql: str, seconds: float, entry: Entry) -> Call:
         params = [None if value is None else value.replace("''", "'").encode() for value in _parameters(entry.detail)]
-        site = Site(f"application {entry.application}" if entry.application else "another process", 0)
-        call = Call(self.recording, site, None, perf_counter(), query=sql.encode(), params=params, rows=None)
-        call.formats, call.duration = [0] * len(params), seconds
+        call = Call(self.recording, _site(entry.application), None, perf_counter(), query=sql.encode())
+        call.params, call.formats = params, [0] * len(params)
+        call.rows, call.duration = None, seconds
         self.found.append(call)
         return call
 
@@ -119,6 +121,12 @@ class _Session:
         if call is not None:
             call.round_trips += 1
             call.duration += seconds
+
+
+@lru_cache(maxsize=256)
+def _site(application: str) -> Site:
+    """One object for each application."""
+    return Site(f"application {application}" if application else "another process", 0)
 
 
 def _parameters(detail: str) -> list[str | None]:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pytest_perfbudget.postgres.server import Server
 
 _JSON_SINCE = 15
-_CHUNK = 1 << 22  # bytes
+_CHUNK = 1 << 20  # bytes
 _PATIENCE = 10.0  # seconds the collector may take to write a line
 _PAUSE = 0.0005  # seconds between two looks
 _FILE = "server.log"
@@ -97,7 +97,6 @@ class ServerLog:
     database: str
     _name: str = ""
     _position: int = 0
-    _mark: str = ""
     _deadline: float = 0.0
     _stream: Iterator[Entry] = field(default_factory=lambda: iter(()), repr=False)
 
@@ -115,25 +114,24 @@ class ServerLog:
         ((size,),) = self._ask("select size from pg_stat_file(%s)", self._name)
         # The file may end within a record: reading begins with the end of a line.
         self._position, self._stream = max(size - 1, 0), self._follow(b"" if size else b"\n")
-        self._mark = self._write_mark()
-        self._until(self._mark)
+        for _ in self._until(self._write_mark()):
+            pass
 
-    def entries(self) -> list[Entry]:
-        """The entries since :meth:`begin`, or the last call, complete: up to a mark made now.
+    def entries(self) -> Iterator[Entry]:
+        """The entries since :meth:`begin`, or the last call, complete: up to a mark made now. To be read to the end.
 
         Raises:
             ServerError: the mark does not appear; the server is gone.
         """
         return self._until(self._write_mark())
 
-    def _until(self, mark: str) -> list[Entry]:
-        found: list[Entry] = []
+    def _until(self, mark: str) -> Iterator[Entry]:
         self._deadline = time.monotonic() + _PATIENCE
         for entry in self._stream:
             if entry.message == mark:
-                return found
+                return
             if entry.database == self.database:
-                found.append(entry)
+                yield entry
         raise ServerError(f"the server's log does not show what was written to it {_PATIENCE:g} s ago: {self._name}")
 
     def _follow(self, text: bytes) -> Iterator[Entry]:
@@ -145,6 +143,7 @@ class ServerLog:
                 self._turn()
                 time.sleep(_PAUSE)
                 continue
+            self._deadline = time.monotonic() + _PATIENCE
             self._position, text = self._position + len(chunk), text + chunk
             if not aligned and (first := self.format.begins.search(text)):
                 text, aligned = text[first.start() + 1 :], True

@@ -289,7 +289,8 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.template.base import Template
 
 red.person_set
-watched = [(type(red.person_set), "_apply_rel_filters"), (ForwardManyToOneDescriptor, "get_object"), (ReverseManyToOneDescriptor, "__get__"),
+watched = [(type(red.person_set), "_apply_rel_filters"), (ForwardManyToOneDescriptor, "get_object"),
+           (ReverseManyToOneDescriptor, "__get__"),
            (BaseDatabaseWrapper, "_savepoint"), (Template, "render")]
 assert all(hasattr(vars(kind)[name], "__wrapped__") for kind, name in watched)
 drivers[1].uninstall()

@@ -196,6 +196,38 @@ def test_a_statement_that_is_larger_than_what_a_pipe_takes_is_read_whole(hub: Hu
     assert one.plans[0]["Query Text"] == one.sql
 
 
+ASYNCPG = """
+import asyncio, asyncpg, sys
+
+async def main():
+    connection = await asyncpg.connect(sys.argv[1], server_settings={"application_name": "pg"})
+    print(await connection.fetchval("SELECT count(*) FROM orders WHERE customer = $1", 3))
+    await connection.executemany("INSERT INTO log VALUES ($1)", [(1,), (2,), (3,)])
+    async with connection.transaction():
+        async for _ in connection.cursor("SELECT id FROM orders ORDER BY id", prefetch=80):
+            pass
+        await connection.copy_from_query("SELECT id FROM orders WHERE id <= $1", 7, output="/dev/null")
+    await connection.execute("SELECT 1; SELECT 2")
+    await connection.close()
+
+asyncio.run(main())
+"""
+
+
+def test_the_extended_protocol_of_another_driver(hub: Hub, server: Server) -> None:
+    elsewhere(server, ASYNCPG)
+    logged = [one for one in hub.stop() if "pg_type" not in one.sql]
+    assert {str(one.site) for one in logged} == {"application pg"}
+    assert [(one.sql.split("(")[0].strip(), one.rows, one.round_trips, len(one.plans)) for one in logged] == [
+        ("SELECT count", 1, 1, 1),
+        *[("INSERT INTO log VALUES", 0, 1, 1)] * 3,
+        ("SELECT id FROM orders ORDER BY id", 200, 3, 1),
+        ("SELECT quote_literal", 1, 1, 1),  # asyncpg has the server write a COPY's parameters
+        ("COPY", 7, 1, 1),
+        ("SELECT 1; SELECT 2", 2, 1, 2),
+    ]
+
+
 def test_a_log_that_cannot_be_read_is_told_after_the_test(
     hub: Hub, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
