@@ -57,7 +57,7 @@ def arguments(major: int, folder: str) -> list[str]:
     word on a setting wins. ``folder`` relative is below the server's data."""
     settings = {
         "logging_collector": "on",
-        "log_destination": f"stderr,{log_format(major).name}",
+        "log_destination": log_format(major).name,
         "log_directory": folder,
         "log_filename": _FILE,
         "log_rotation_age": "0",

@@ -2,8 +2,8 @@
 
     python tests/benchmarks/remote_overhead.py
 
-Of Django's ORM: nothing, ``CaptureQueriesContext`` (pytest-django's ``django_assert_num_queries``), ours on the client's
-side, ours with plans. Of the server's log: what it adds to a statement beside the plans, and how fast it is read.
+Of Django's ORM: nothing, ``CaptureQueriesContext`` (pytest-django's ``django_assert_num_queries``), ours on the
+client's side, ours with plans. Of the server's log: what it adds to a statement beside the plans, how fast it is read.
 """
 
 from __future__ import annotations
