@@ -3,6 +3,7 @@ reported, the log says too."""
 
 from __future__ import annotations
 
+import multiprocessing
 import subprocess
 import sys
 import uuid
@@ -226,6 +227,56 @@ def test_the_extended_protocol_of_another_driver(hub: Hub, server: Server) -> No
         ("COPY", 7, 1, 1),
         ("SELECT 1; SELECT 2", 2, 1, 2),
     ]
+
+
+FAILURES = """
+import psycopg, sys
+with psycopg.connect(sys.argv[1], autocommit=True) as connection:
+    for statement in ("SET statement_timeout = '20ms'", "SELECT pg_sleep(9)", "SELEC", "RESET statement_timeout"):
+        try:
+            connection.execute(statement)
+        except psycopg.Error:
+            pass
+    connection.execute("BEGIN")
+    for statement in ("SELECT 1 / 0", "SELECT 'in an aborted transaction'"):
+        try:
+            connection.execute(statement)
+        except psycopg.Error:
+            pass
+    connection.execute("ROLLBACK")
+    try:
+        connection.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+    except psycopg.OperationalError:
+        pass
+"""
+
+
+def test_statements_that_fail_or_lose_their_connection_are_there_with_their_state(hub: Hub, server: Server) -> None:
+    elsewhere(server, FAILURES)
+    assert [(one.sql, one.error) for one in hub.stop()] == [
+        ("SET statement_timeout = '20ms'", None),
+        ("SELECT pg_sleep(9)", "57014"),
+        ("SELEC", "42601"),
+        ("RESET statement_timeout", None),
+        ("SELECT 1 / 0", "22012"),
+        ("SELECT 'in an aborted transaction'", "25P02"),
+        ("SELECT pg_terminate_backend(pg_backend_pid())", "57P01"),
+    ]
+
+
+def in_a_fork(dsn: str) -> None:
+    with psycopg.connect(dsn) as connection:
+        connection.execute("SELECT 'in a fork'")
+
+
+def test_a_fork_of_the_tests_process_is_another_process(hub: Hub, server: Server) -> None:
+    with psycopg.connect(server.dsn(NAME)) as connection:
+        connection.execute("SELECT 'here'")
+        child = multiprocessing.get_context("fork").Process(target=in_a_fork, args=[server.dsn(NAME)])
+        child.start()
+        child.join()
+    assert child.exitcode == 0
+    assert [one.sql for one in hub.stop()] == ["SELECT 'here'", "SELECT 'in a fork'"]
 
 
 def test_a_log_that_cannot_be_read_is_told_after_the_test(
