@@ -35,7 +35,7 @@ class _Relation:
 
     def origin(self, query: Any) -> Origin:
         """A queryset that was refined is not what ``prefetch_related("lines")`` loads."""
-        same = (len(query.where.children), _rest(query)) == (self.filters, self.rest)
+        same = len(query.where.children) == self.filters and _rest(query) in (self.rest, ())
         option = f'"{self.accessor}"' if same else f'Prefetch("{self.accessor}", queryset=…)'
         return Origin(f"{self.model}.{self.accessor}", f"prefetch_related({option})")
 
@@ -132,7 +132,7 @@ def _counting(original: Method, model: str, accessor: str) -> Method:
 
 
 def _rest(query: Any) -> tuple[Any, ...]:
-    """What filters do not tell. ``count()`` and ``exists()``, which leave out the columns, need none of it."""
+    """What filters do not tell; empty for ``count()`` and ``exists()``, which leave out the columns."""
     if not query.default_cols:
         return ()
     return query.order_by, query.distinct, query.low_mark, query.high_mark

@@ -160,6 +160,9 @@ list(person.tags.all())
 list(red.person_set.all())
 person.tags.count()
 person.tags.exists()
+red.person_set.count()
+red.person_set.exists()
+red.person_set.filter(name="p1").count()
 list(person.tags.filter(name="t0"))
 list(person.tags.order_by("name"))
 person.friends.first()
@@ -182,6 +185,9 @@ def test_a_statement_knows_its_relationship_and_the_option_that_loads_it_with_it
         ["Team.person_set", 'prefetch_related("person_set")'],
         ["Person.tags", 'prefetch_related("tags")'],
         ["Person.tags", 'prefetch_related("tags")'],
+        ["Team.person_set", 'prefetch_related("person_set")'],
+        ["Team.person_set", 'prefetch_related("person_set")'],
+        ["Team.person_set", 'prefetch_related(Prefetch("person_set", queryset=…))'],
         ["Person.tags", 'prefetch_related(Prefetch("tags", queryset=…))'],
         ["Person.tags", 'prefetch_related(Prefetch("tags", queryset=…))'],
         ["Person.friends", 'prefetch_related(Prefetch("friends", queryset=…))'],
