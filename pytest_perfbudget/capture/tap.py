@@ -38,6 +38,11 @@ class Tap(Portals):
         self.pipeline: ReferenceType[Any] | None = None
         self.last_piped: Call | None = None
 
+    @property
+    def connection(self) -> Any:
+        """The driver's connection; None once the application has let it go."""
+        return self._connection()
+
     def __call__(self, result: Any) -> None:
         body = auto_explain.document(result.error_field(_MESSAGE_PRIMARY) or b"")
         if body is not None:

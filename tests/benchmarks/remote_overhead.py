@@ -15,6 +15,7 @@ import tracemalloc
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
 from statistics import median
 from time import perf_counter, process_time
 
@@ -147,7 +148,7 @@ def of_the_log(server: Server) -> None:
 
 def main() -> None:
     cache = tempfile.mkdtemp(prefix="perfbudget-figures-", dir="/tmp")
-    os.chmod(cache, 0o755)
+    Path(cache).chmod(0o755)
     server = Embedded().start(Request(uuid.uuid4().hex, cache=cache, logs=True))
     try:
         prepared(server)

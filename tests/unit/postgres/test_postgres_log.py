@@ -81,7 +81,7 @@ def test_a_file_that_is_rotated_away_is_read_to_its_end(logging: Server, monkeyp
 
 def test_a_server_that_keeps_no_log_as_data_is_refused_in_words(server: Server) -> None:
     with pytest.raises(
-        ServerError, match="writes no jsonlog .logging_collector = off, log_destination = stderr."
+        ServerError, match=r"writes no jsonlog \(logging_collector = off, log_destination = stderr\)"
     ) as raised:
         check(server.admin, server.major)
     assert "set logging_collector = on and log_destination = 'jsonlog' there" in str(raised.value)
