@@ -169,3 +169,15 @@ def test_a_container_is_read(served: Shop) -> None:
     done = served.run("--perf-server=container")
     assert done.code == 0, done.text
     assert done.report["run"]["postgres"]["server"] == "container"
+
+
+def test_a_logged_statement_can_be_sent_again_with_its_parameters(served: Shop) -> None:
+    again = '[recent]\nplan.generic = true\nlatency.p50 = "5 s"\nplan.rules.PB208 = "on"\n'
+    served.write(**{"budgets/orders.toml": again})
+    served.record()
+    done = served.ci()
+    assert done.code == 0, done.text
+    (query,) = done.report["tests"][0]["queries"]
+    assert query["generic"]["tree"]
+    assert query["latency"]["n"] > 0
+    assert not [note for note in query["rules"] if "failed" in note["message"]]
