@@ -147,15 +147,15 @@ def of_the_log(server: Server) -> None:
 
 
 def main() -> None:
-    cache = tempfile.mkdtemp(prefix="perfbudget-figures-", dir="/tmp")
-    Path(cache).chmod(0o755)
-    server = Embedded().start(Request(uuid.uuid4().hex, cache=cache, logs=True))
-    try:
-        prepared(server)
-        of_django(server)
-        of_the_log(server)
-    finally:
-        server.close()
+    with tempfile.TemporaryDirectory(prefix="perfbudget-figures-", dir="/tmp") as cache:
+        Path(cache).chmod(0o755)
+        server = Embedded().start(Request(uuid.uuid4().hex, cache=cache, logs=True))
+        try:
+            prepared(server)
+            of_django(server)
+            of_the_log(server)
+        finally:
+            server.close()
 
 
 if __name__ == "__main__":
