@@ -17,14 +17,17 @@ _DRIVERS = ("psycopg", "psycopg_pool", "asyncpg", "psycopg2")
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """Where the user's code sent a statement: the first frame outside libraries."""
+    """Where the user's code sent a statement: the first frame outside libraries.
+
+    ``line`` 0 has no line: ``file`` then says in words which application it was.
+    """
 
     file: str
     line: int
     function: str = ""
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}"
+        return f"{self.file}:{self.line}" if self.line else self.file
 
 
 def call_site(skip: int = 0, root: str = "") -> Site | None:
@@ -49,6 +52,11 @@ def call_site(skip: int = 0, root: str = "") -> Site | None:
         outer = None if frame.f_back is None else outer
         frame = following
     return _site(caller.f_code.co_filename, caller.f_lineno, _function(caller)) if caller else None
+
+
+def shown(filename: str, root: str = "") -> str | None:
+    """How a file of the user is shown, relative to ``root`` where it is below it; None for a library's."""
+    return _place(filename, root) or None
 
 
 def calling_line(root: str = "") -> Site | None:

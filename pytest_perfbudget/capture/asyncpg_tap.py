@@ -25,7 +25,8 @@ class AsyncpgTap(Portals):
 
     def __init__(self, connection: Any, protocol: Any) -> None:
         settings = protocol.get_settings()
-        super().__init__(connection._params.database, getattr(settings, "in_hot_standby", "off") == "on")
+        standby = getattr(settings, "in_hot_standby", "off") == "on"
+        super().__init__(connection._params.database, standby, connection.get_server_pid())
         self._connection = ref(connection)
         self.prepared: dict[str, float] = {}
         self.kinds: dict[Any, Kinds] = {}

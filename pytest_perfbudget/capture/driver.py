@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from pytest_perfbudget.capture.asyncpg import Asyncpg
+from pytest_perfbudget.capture.django import Django
 from pytest_perfbudget.capture.psycopg2 import Psycopg2
 from pytest_perfbudget.capture.psycopg3 import Psycopg3
 from pytest_perfbudget.capture.sqlalchemy import Sqlalchemy
@@ -31,4 +32,4 @@ class Driver(Protocol):
         """Put the driver back as it was. Harmless where it is not installed."""
 
 
-BUILTIN: tuple[Driver, ...] = (Psycopg3(), Asyncpg(), Psycopg2(), Sqlalchemy())
+BUILTIN: tuple[Driver, ...] = (Psycopg3(), Asyncpg(), Psycopg2(), Sqlalchemy(), Django())

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from time import perf_counter
 from typing import Any, TypeVar
 from weakref import WeakSet
 
-from pytest_perfbudget.capture.record import Call, Recording, Source
+from pytest_perfbudget.capture.record import Call, Recording, Source, Witness
 from pytest_perfbudget.model import Origin, Statement
 from pytest_perfbudget.sites import Site, call_site, calling_line
 
@@ -21,6 +21,8 @@ CURRENT: ContextVar[Call | None] = ContextVar("perfbudget_current", default=None
 belongs to."""
 ORIGIN: ContextVar[Origin | None] = ContextVar("perfbudget_origin", default=None)
 """For mappers: the relationship this thread or task is loading."""
+PLACE: ContextVar[Callable[[Site | None, str], Site | None] | None] = ContextVar("perfbudget_place", default=None)
+"""For code in files that are no Python: given the call site and the root, a better one."""
 _LINE: ContextVar[Site | None] = ContextVar("perfbudget_line", default=None)
 _CASE: ContextVar[str | None] = ContextVar("perfbudget_case", default=None)
 _MUTED: ContextVar[bool] = ContextVar("perfbudget_muted", default=False)
@@ -37,6 +39,7 @@ class Hub:
         self.recording: Recording | None = None
         self.databases: frozenset[str] = frozenset()
         self.taps: WeakSet[Source] = WeakSet()
+        self.witnesses: tuple[Witness, ...] = ()
         self._root = root
         self._lock = threading.Lock()
 
@@ -44,10 +47,16 @@ class Hub:
         """Statements on ``database`` are the test's, on whatever host: its name belongs to one run. Adds."""
         self.databases |= {database}
 
+    def hear(self, witness: Witness) -> None:
+        """Have a witness add what it sees, after what drivers see. Adds."""
+        self.witnesses += (witness,)
+
     def start(self) -> None:
         """Begin a recording; one that was not stopped is thrown away."""
         with self._lock:
             self.recording = Recording()
+        for witness in self.witnesses:
+            witness.start()
 
     def stop(self) -> tuple[Statement, ...]:
         """End the recording: its statements in the order their execution started."""
@@ -55,7 +64,14 @@ class Hub:
             recording, self.recording = self.recording, None
         if recording:
             recording.flush()
+            for witness in self.witnesses:
+                witness.collect(recording)
         return recording.statements() if recording else ()
+
+    def check(self) -> None:
+        """Raises PerfbudgetError: a witness could not see everything of the last recording."""
+        for witness in self.witnesses:
+            witness.check()
 
     @contextmanager
     def case(self, name: str | None) -> Iterator[None]:
@@ -86,11 +102,17 @@ class Hub:
             return coroutine
         return _at(site, coroutine)
 
+    def site(self, skip: int = 0) -> Site | None:
+        """The call site, looked for ``skip`` frames above the caller."""
+        return call_site(skip + 1, self._root)
+
     def begin(self) -> Call | None:
         """For drivers: a call that starts now, or None where nothing is recorded. ``list.append`` needs no lock."""
         if (recording := self.current()) is None:
             return None
         site = _LINE.get() or call_site(2, self._root)
+        if (place := PLACE.get()) is not None:
+            site = place(site, self._root)
         call = Call(recording, site, _CASE.get(), perf_counter(), ORIGIN.get())
         recording.calls.append(call)
         return call

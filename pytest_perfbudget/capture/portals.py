@@ -18,8 +18,9 @@ Rows = list[tuple[bytes | None, ...]]
 
 
 class Portals:
-    """The state a driver keeps for each connection it has seen. ``cursors`` are the server-side ones that are open, by
-    name; ``stepping`` is the call under way where the thread or task that reads the notice does not know it."""
+    """The state a driver keeps for each connection it has seen, whose server process is ``backend``. ``cursors`` are
+    the server-side ones that are open, by name; ``stepping`` is the call under way where the thread or task that reads
+    the notice does not know it."""
 
     __slots__ = (
         "__weakref__",
@@ -27,6 +28,7 @@ class Portals:
         "_portal",
         "_recording",
         "_waiting",
+        "backend",
         "cursors",
         "database",
         "standby",
@@ -36,8 +38,9 @@ class Portals:
     late = True
     """Whether plans of the connection, and counters of what was prepared on it, are there to be asked for."""
 
-    def __init__(self, database: str, standby: bool) -> None:
+    def __init__(self, database: str, standby: bool, backend: int) -> None:
         self.database = database
+        self.backend = backend
         self.standby = standby
         self.cursors: dict[str, Call] = {}
         self.stepping: Call | None = None
@@ -66,6 +69,7 @@ class Portals:
             self._waiting, self._held, self.cursors, self._portal = [], [], {}, None
             if self.late:
                 recording.sources.append(ref(self))
+            recording.backends.add(self.backend)
 
     def wait(self, call: Call) -> None:
         """``call`` has returned and ``call.owed`` of its plans have not come yet."""

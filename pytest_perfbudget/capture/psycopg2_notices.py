@@ -21,9 +21,9 @@ class Psycopg2Tap(Portals):
 class Notices(list[str]):
     """Stands as ``connection.notices``: a list as before, the application's, and the state kept for a connection."""
 
-    def __init__(self, before: list[str], database: str, standby: bool, watched: Callable[[], Hub | None]) -> None:
+    def __init__(self, before: list[str], tap: Psycopg2Tap, watched: Callable[[], Hub | None]) -> None:
         super().__init__(before)
-        self.tap = Psycopg2Tap(database, standby)
+        self.tap = tap
         self._watched = watched
 
     def append(self, message: str) -> None:
@@ -50,6 +50,7 @@ def notices_of(connection: Any, watched: Callable[[], Hub | None]) -> Notices:
     notices = connection.notices
     if type(notices) is not Notices:
         standby = connection.get_parameter_status("in_hot_standby") == "on"
-        notices = Notices(list(notices), connection.info.dbname, standby, watched)
+        tap = Psycopg2Tap(connection.info.dbname, standby, connection.info.backend_pid)
+        notices = Notices(list(notices), tap, watched)
         connection.notices = notices
     return notices

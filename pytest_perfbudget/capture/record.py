@@ -18,13 +18,31 @@ class Source(Protocol):
         """Deliver them, if that can be done without disturbing anybody."""
 
 
+class Witness(Protocol):
+    """Sees statements that pass no driver of this process. ``name`` is for who asks what was watched."""
+
+    @property
+    def name(self) -> str: ...
+
+    def start(self) -> None:
+        """A recording begins. Does not raise."""
+
+    def collect(self, recording: Recording) -> None:
+        """Add what was seen since, except on ``recording.backends``. Does not raise."""
+
+    def check(self) -> None:
+        """Raises PerfbudgetError: it could not see everything of the last recording."""
+
+
 @dataclass(slots=True, eq=False)
 class Recording:
-    """What passed between start and stop: the calls in the order they began. Equal plan documents are kept once."""
+    """What passed between start and stop: the calls in the order they began. Equal plan documents are kept once.
+    ``backends`` are the process ids of the server's sessions whose statements drivers of this process report."""
 
     calls: list[Call] = field(default_factory=list)
     documents: dict[bytes, bytes] = field(default_factory=dict)
     sources: list[ReferenceType[Source]] = field(default_factory=list)
+    backends: set[int] = field(default_factory=set)
 
     def flush(self) -> None:
         """Ask every connection for the plans it still has."""

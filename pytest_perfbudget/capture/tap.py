@@ -31,11 +31,17 @@ class Tap(Portals):
     __slots__ = ("_connection", "application", "last_piped", "pipeline")
 
     def __init__(self, database: str, application: Callable[[Any], None] | None, connection: Any) -> None:
-        super().__init__(database, connection.pgconn.parameter_status(b"in_hot_standby") == b"on")
+        standby = connection.pgconn.parameter_status(b"in_hot_standby") == b"on"
+        super().__init__(database, standby, connection.pgconn.backend_pid)
         self._connection = ref(connection)
         self.application = application
         self.pipeline: ReferenceType[Any] | None = None
         self.last_piped: Call | None = None
+
+    @property
+    def connection(self) -> Any:
+        """The driver's connection; None once the application has let it go."""
+        return self._connection()
 
     def __call__(self, result: Any) -> None:
         body = auto_explain.document(result.error_field(_MESSAGE_PRIMARY) or b"")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_perfbudget.errors import ServerError
+from pytest_perfbudget.postgres.log import LOGGED
 from pytest_perfbudget.postgres.markers import CLONE, Marker, literal, ours, quoted
 from pytest_perfbudget.postgres.markers import drop as drop_database
 from pytest_perfbudget.postgres.profile import Level, capture
@@ -115,7 +116,7 @@ def _untouched(server: Server, used: Clone) -> bool:
 
 
 def _settings(server: Server, template: Template, name: str, *, captures: bool) -> list[str]:
-    """What the seed set, then the profile, which wins, then the capture."""
+    """What the seed set, then the profile, which wins, then the capture, then the log's."""
     statements = [f"ALTER DATABASE {quoted(name)} RESET ALL"]
     statements += [_repeat(name, role, setting) for role, setting in template.settings]
     if not server.throwaway:
@@ -126,6 +127,8 @@ def _settings(server: Server, template: Template, name: str, *, captures: bool) 
             f"ALTER DATABASE {quoted(name)} SET {key} = {literal(value)}"
             for key, value in capture(server.major).items()
         ]
+    if server.logs:
+        statements += [f"ALTER DATABASE {quoted(name)} SET {key} = {literal(value)}" for key, value in LOGGED.items()]
     return statements
 
 

@@ -121,8 +121,8 @@ def capture(major: int) -> dict[str, str]:
     return CAPTURE | (_NO_PARAMETERS if major >= 16 else {})
 
 
-QUIET = "-c auto_explain.log_min_duration=-1"
-"""The ``options`` of a connection of ours to a database that carries CAPTURE."""
+QUIET = "-c auto_explain.log_min_duration=-1 -c log_min_duration_statement=-1 -c log_min_error_statement=panic"
+"""The ``options`` of a connection of ours to a database that carries CAPTURE, or whose statements are logged."""
 
 
 def command_line(profile: Profile, major: int) -> list[str]:

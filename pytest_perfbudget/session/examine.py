@@ -96,6 +96,7 @@ class Examiner:
             driver.uninstall()
 
     def _judge(self, budget: Budget) -> tuple[TestEvidence, Judgement]:
+        self._place.hub.check()
         statements = self._place.completed(self._statements)
         facts = self._place.facts
         evidence = replace(gather(self._test, budget.name, statements, facts.environment), notes=facts.notes)
@@ -157,10 +158,13 @@ class Examiner:
         return {key for key, record in records.items() if not plans[key] <= record.known}
 
     def _silent(self, budget: Budget) -> Finding:
-        drivers = ", ".join(driver.name for driver in self._parts.drivers if driver.available())
+        names = [driver.name for driver in self._parts.drivers if driver.available()]
+        drivers = ", ".join([*names, *(witness.name for witness in self._place.hub.witnesses)])
         words = f"the test ran no statement on database {self._place.database} (watched: {drivers})"
         variables = " and ".join(self._options.env) or "a variable (env in [tool.perfbudget])"
         fix = f"connect to the DSN of perf_db, or to the one exported in {variables}, inside the test body"
+        if not self._place.hub.witnesses:
+            fix += "\nof an application in another process: server_log = true in [tool.perfbudget]"
         return Finding("queries", Verdict.OVER, words, budget_at=budget.at, fix=fix)
 
     def _check_tables(self, budget: Budget) -> None:

@@ -22,7 +22,7 @@ class Options:
 
     ``ci`` holds the evidence ("CI, because GITHUB_ACTIONS is set") or None; ``reports`` are (kind, path); ``local``
     are folders of PostgreSQL's programs; ``accept`` the categories recorded besides the default ones; ``env`` the
-    variables that get the DSN.
+    variables that get the DSN; ``server_log`` asks for the statements of other processes.
     """
 
     root: Path
@@ -44,6 +44,7 @@ class Options:
     reason: str = ""
     strict: bool = False
     explain: bool = False
+    server_log: bool = False
     reseed: bool = False
     baseline_ref: str = ""
     cache: str | None = None

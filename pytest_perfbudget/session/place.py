@@ -9,20 +9,24 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from pytest_perfbudget.advice.trial import try_index
+from pytest_perfbudget.capture.borrowed import borrowed
 from pytest_perfbudget.capture.explain import fill
 from pytest_perfbudget.capture.hub import Hub
 from pytest_perfbudget.capture.replay import Replay, count_work_again
+from pytest_perfbudget.capture.server_log import LoggedStatements
 from pytest_perfbudget.errors import PerfbudgetError
 from pytest_perfbudget.model import Environment, Statement, Work
 from pytest_perfbudget.plans.relations import Ancestors
 from pytest_perfbudget.postgres import catalogue, dsn, embedded, spares, stamp
 from pytest_perfbudget.postgres.dsn import is_dsn
+from pytest_perfbudget.postgres.log import ServerLog
 from pytest_perfbudget.postgres.markers import database_name
 from pytest_perfbudget.postgres.profiles.readback import differences
 from pytest_perfbudget.postgres.seed import Seed
 from pytest_perfbudget.postgres.seeders import BUILTIN, Entry
 from pytest_perfbudget.postgres.server import Progress, Server
 from pytest_perfbudget.postgres.templates import Template, ensure, forget
+from pytest_perfbudget.session.django import DjangoTenant
 from pytest_perfbudget.session.options import Options
 from pytest_perfbudget.session.parts import Parts
 from pytest_perfbudget.session.servers import Postgres
@@ -58,6 +62,7 @@ class Place:
         self.database = database_name(options.run_id, options.worker)
         self._server: Server | None = None
         self._failed: PerfbudgetError | None = None
+        self._django = DjangoTenant(self.database)
         self._beside: dict[object, Succession | PerfbudgetError] = {}
 
     @property
@@ -138,8 +143,11 @@ class Place:
 
     @cached_property
     def _own(self) -> Succession:
-        own = Succession(self.server, self.template, self.database)
+        own = Succession(self.server, self.template, self.database, self._django.leave)
+        self._django.move_in()
         self.hub.watch(self.database)
+        if self.server.logs:
+            self.hub.hear(LoggedStatements(ServerLog(self.server, self.database)))
         return own
 
     def beside(self, key: object, seed: Sequence[Entry] | None) -> Succession:
@@ -182,11 +190,12 @@ class Place:
         return statements
 
     def count_again(self, statement: Statement) -> dict[str, Any] | None:
-        """The EXPLAIN ANALYZE document of a read executed twice on one connection; None if it fails now."""
+        """The EXPLAIN ANALYZE document of a read executed twice on one connection, the application's where that has an
+        open transaction; None if it fails now."""
         import psycopg
 
         try:
-            with self.quiet() as connection:
+            with borrowed(self.hub) or self.quiet() as connection:
                 return count_work_again(connection, statement)
         except psycopg.Error:
             return None
@@ -219,6 +228,7 @@ class Place:
 
     def close(self) -> None:
         """Drop this process's database and leave the server. One that was killed has nothing left to drop."""
+        self._django.move_out()
         if self._server is None:
             return
         try:

@@ -37,6 +37,7 @@ DEFAULTS: Mapping[str, Any] = {
     "redis_image": "redis:7",
     "profile": "deterministic",
     "env": [],
+    "server_log": False,
     "strict": False,
     "report": [],
 }
@@ -108,6 +109,7 @@ def read(
         redis_image=_text(found["redis_image"]),
         profile=_profile(found["profile"], table),
         env=tuple(_texts(found["env"])),
+        server_log=_flag(found["server_log"]),
         strict=_flag(found["strict"]),
         reports=tuple(_report(text, root) for text in _texts(found["report"])),
         update=bool(options.get("perf_update")) or bool(accept),

@@ -19,7 +19,8 @@ from pytest_perfbudget.plans.fingerprint import VERSION, marked
 from pytest_perfbudget.plans.node import Plan
 from pytest_perfbudget.plans.parse import parse
 from pytest_perfbudget.plans.work import cost, work
-from pytest_perfbudget.statements import Kind, identity, kind, one_line, perf_name
+from pytest_perfbudget.statements import Kind, identity, kind, one_line
+from pytest_perfbudget.statements.comments import names
 
 
 def gather(test: str, budget: str, statements: Sequence[Statement], environment: Environment) -> TestEvidence:
@@ -112,8 +113,7 @@ def _names(executions: list[Statement]) -> Iterator[str]:
     for statement in executions:
         if statement.site and statement.site.function:
             yield statement.site.function
-        if name := perf_name(statement.sql):
-            yield name
+        yield from names(statement.sql)
 
 
 def _why_unjudged(executions: list[Statement], kinds: Kind) -> str | None:
