@@ -33,13 +33,13 @@ class AdaptivePool(ConnectionPool[CT]):
         conninfo: Any = "",
         *,
         min_size: int = 1,
-        max_size: int = 16,
+        max_size: int | None = 16,
         policy: Policy | None = None,
         sites: bool = True,
         open: bool = False,  # noqa: A002  (psycopg_pool's word)
         **options: Any,
     ) -> None:
-        self._check_size(min_size, max_size)
+        min_size, max_size = self._check_size(min_size, max_size)
         self.policy = policy or Policy()
         self._governor = Governor(min_size, max_size, self.policy, sites=sites)
         self._wake = Event()
