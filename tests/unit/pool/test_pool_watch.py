@@ -13,7 +13,7 @@ import pytest
 import sqlalchemy
 from psycopg_pool import AsyncConnectionPool, ConnectionPool, NullConnectionPool, PoolTimeout
 from sqlalchemy.ext.asyncio import create_async_engine
-from sqlalchemy.pool import NullPool
+from sqlalchemy.pool import NullPool, SingletonThreadPool
 
 from pytest_perfbudget.pool import AdaptivePool
 from pytest_perfbudget.pool.ledger import Account, Ledger
@@ -239,3 +239,11 @@ def test_everything_is_put_back(dsn: str, engine: sqlalchemy.Engine) -> None:
     with engine.connect():
         pass
     assert used(ledger.cut()) == (0, 0, 0)
+
+
+def test_a_pool_of_one_connection_for_each_thread(dsn: str, ledger: Ledger) -> None:
+    engine = sqlalchemy.create_engine(url(dsn), poolclass=SingletonThreadPool)
+    with engine.connect(), engine.connect():
+        assert ledger.busy == 1
+    assert used(ledger.cut()) == (1, 1, 1)
+    engine.dispose()
