@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import psycopg
@@ -12,7 +13,7 @@ from pytest_perfbudget.postgres import Server
 from pytest_perfbudget.postgres.clones import Clone, drop
 from pytest_perfbudget.postgres.seed import Seed
 from pytest_perfbudget.postgres.spares import Spares, undisturbed
-from pytest_perfbudget.postgres.templates import Template, ensure, forget
+from pytest_perfbudget.postgres.templates import Template, ensure
 
 Cloned = Callable[[str], Clone]
 Supply = Callable[[Clone], Spares]
@@ -193,8 +194,8 @@ def test_a_template_built_anew_leaves_no_spare_of_the_old_one(server: Server, tm
     spares.close(spares.first("perfbudget_mine"))
     (kept,) = spare_oids(server)
     server.admin.execute("select pg_advisory_unlock_all()")  # this process used it itself
-    forget(server, seed)
-    assert ensure(server, seed).built
+    later = replace(server, run="later")  # type: ignore[type-var]
+    assert ensure(later, seed, anew=True).built
     assert kept not in oids(server).values()
 
 
