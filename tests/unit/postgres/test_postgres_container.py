@@ -257,6 +257,19 @@ def test_a_container_that_does_not_start_says_why() -> None:
 
 
 @needs_image("postgres:18")
+def test_a_container_to_be_kept_that_does_not_start_says_why_and_goes(tmp_path: Path) -> None:
+    import docker
+
+    request = replace(asked(reuse=True), cache=str(tmp_path / "cache"), profile=BROKEN)
+    with pytest.raises(ServerError, match="container does not start") as caught:
+        Container().start(request)
+    assert "no_such_setting" in str(caught.value)
+    (folder,) = (tmp_path / "cache").glob("container-*")
+    filters = {"label": f"pytest-perfbudget.kept={folder}"}
+    assert not docker.from_env().containers.list(all=True, filters=filters)
+
+
+@needs_image("postgres:18")
 def test_an_image_that_cannot_be_pulled_is_named() -> None:
     request = asked(image="localhost:1/no/such:image")
     assert Container().refusal(request) is None, "named by its kind it is pulled"
