@@ -11,7 +11,7 @@ from pytest_perfbudget.postgres import markers
 from pytest_perfbudget.postgres.locales import locale_clause
 from pytest_perfbudget.postgres.markers import BUILDING, PREFIX, TEMPLATE, Marker, drop, key, ours, quoted
 from pytest_perfbudget.postgres.prepare import prepare
-from pytest_perfbudget.postgres.profile import Level
+from pytest_perfbudget.postgres.profile import Level, in_sql
 from pytest_perfbudget.postgres.seeders import Target
 from pytest_perfbudget.postgres.sequences import sequence_state
 from pytest_perfbudget.postgres.server import Progress, Server, silent
@@ -142,9 +142,7 @@ def _begin(server: Server, building: str, origin: str | None) -> None:
     create(server.admin, building, source, Marker(BUILDING, server.run))
     if not server.throwaway:
         settings = server.profile.of(server.major, Level.DATABASE)
-        server.admin.execute(
-            ";".join(f"ALTER DATABASE {quoted(building)} SET {s.name} = '{s.value}'" for s in settings)
-        )
+        server.admin.execute(";".join(f"ALTER DATABASE {quoted(building)} SET {in_sql(s)}" for s in settings))
 
 
 def _fill(server: Server, seed: Seed, done: int, building: str, progress: Progress) -> tuple[str, ...]:
