@@ -161,3 +161,13 @@ def test_after_an_interrupt_the_run_still_lives_and_tidies_up(server: Server, ds
     assert used.admin is not before
     assert run_key(used.run) in held_keys(server.admin)
     used.close()
+
+
+def test_a_run_whose_session_is_ended_goes_on_and_is_still_known_to_live(server: Server, dsn: str) -> None:
+    used = enter(dsn)
+    ended = used.admin.info.backend_pid
+    server.admin.execute("select pg_terminate_backend(%s, 5000)", [ended])
+    assert used.admin.info.backend_pid != ended
+    assert used.admin.execute("select 1").fetchone() == (1,)
+    assert run_key(used.run) in held_keys(server.admin)
+    used.close()

@@ -17,6 +17,9 @@ from pytest_perfbudget.postgres.templates import Template, ensure
 
 Cloned = Callable[[str], Clone]
 Supply = Callable[[Clone], Spares]
+END_ALL = """
+select pg_terminate_backend(pid, 5000) from pg_stat_activity
+where pid <> pg_backend_pid() and backend_type = 'client backend'"""
 SEED = "create table t as select 1 as id"
 
 
@@ -217,3 +220,19 @@ def test_what_a_crash_left_unmarked_goes_and_spares_stay(cache: Path, tmp_path: 
     second = start(cache=str(cache))
     assert spare_oids(second) == {kept}
     second.close()
+
+
+def test_sessions_of_ours_that_a_test_ends_are_made_anew(cache: Path, tmp_path: Path) -> None:
+    server = start(cache=str(cache))
+    try:
+        spares = Spares(server, template(server, tmp_path)[1])
+        used = spares.first("perfbudget_mine")
+        for _ in range(2):
+            write(server, used.name)
+            used = spares.renew(used)
+            until(lambda: spare_oids(server))
+            with server.connect() as other:
+                other.execute(END_ALL)
+        spares.close(used)
+    finally:
+        server.close()
