@@ -58,7 +58,7 @@ class Dsn:
 @dataclass
 class DsnServer:
     """``admin`` holds the lock that says this run lives; were it lost, the run's databases could be dropped. One that a
-    signal interrupted is replaced."""
+    signal interrupted, or the server ended, is replaced."""
 
     run: str
     version: str
@@ -75,7 +75,7 @@ class DsnServer:
 
     @property
     def admin(self) -> psycopg.Connection:
-        if conninfo.interrupted(self._admin):
+        if conninfo.interrupted(self._admin) or conninfo.lost(self._admin):
             self._admin = _living(conninfo.connect(self.dsn(self._admin.info.dbname)), self.run, self._admin)
         return self._admin
 

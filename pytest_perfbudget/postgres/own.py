@@ -42,9 +42,8 @@ class OwnServer:
 
     @property
     def admin(self) -> psycopg.Connection:
-        if conninfo.interrupted(self.share.client):
+        if conninfo.interrupted(self.share.client) or conninfo.lost(self.share.client):
             self.share.client.close()
-        if self.share.client.closed:
             self.share.client = self.connect()
         return self.share.client
 

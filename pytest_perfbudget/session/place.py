@@ -25,7 +25,7 @@ from pytest_perfbudget.postgres.profiles.readback import differences
 from pytest_perfbudget.postgres.seed import Seed
 from pytest_perfbudget.postgres.seeders import BUILTIN, Entry
 from pytest_perfbudget.postgres.server import Progress, Server
-from pytest_perfbudget.postgres.templates import Template, ensure, forget
+from pytest_perfbudget.postgres.templates import Template, ensure
 from pytest_perfbudget.session.django import DjangoTenant
 from pytest_perfbudget.session.options import Options
 from pytest_perfbudget.session.parts import Parts
@@ -108,12 +108,13 @@ class Place:
         if self._failed:
             raise self._failed
         try:
-            if self._options.reseed and self._options.worker in ("main", "gw0"):
-                forget(self.server, self.seed)
-            return ensure(self.server, self.seed, self._progress)
+            return self._template(self.seed)
         except PerfbudgetError as error:
             self._failed = error
             raise
+
+    def _template(self, seed: Seed) -> Template:
+        return ensure(self.server, seed, self._progress, anew=self._options.reseed)
 
     @cached_property
     def seed(self) -> Seed:
@@ -160,8 +161,7 @@ class Place:
         if key not in self._beside:
             name = f"{self.database}_{len(self._beside) + 1}"
             try:
-                steps = None if seed is None else self._steps(seed)
-                template = ensure(self.server, steps, self._progress) if steps else self.template
+                template = self.template if seed is None else self._template(self._steps(seed))
                 self._beside[key] = Succession(self.server, template, name)
             except PerfbudgetError as error:
                 self._beside[key] = error

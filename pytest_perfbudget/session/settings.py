@@ -192,10 +192,12 @@ def _container(found: Mapping[str, Found]) -> Container:
 
 
 def _flag(found: Found) -> bool:
-    words: Mapping[Any, bool] = {True: True, False: False, "1": True, "true": True, "0": False, "false": False}
-    if found.value not in words:
+    if isinstance(found.value, bool):
+        return found.value
+    words = {"1": True, "true": True, "0": False, "false": False}
+    if str(found.value) not in words:
         raise found.refuse("is not true or false", "give true or false")
-    return words[found.value]
+    return words[str(found.value)]
 
 
 def _profile(found: Found, table: Mapping[str, Any]) -> Profile:
