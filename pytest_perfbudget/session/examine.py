@@ -51,6 +51,7 @@ class Examiner:
         """
         self._test, self._budget = test, budget
         self._place.fresh(test)
+        self._place.horizon.hold()
         if not self._installed:
             for driver in self._parts.drivers:
                 driver.install(self._place.hub)
@@ -75,9 +76,12 @@ class Examiner:
     def examine(self, at: At) -> tuple[TestResult, str]:
         """The result of the test that was watched, and the text it fails with (empty if it passes)."""
         assert self._budget is not None
-        with self._place.hub.mute():
-            evidence, judgement = self._judge(self._budget)
-            findings = self._explained(judgement, evidence)
+        try:
+            with self._place.hub.mute():
+                evidence, judgement = self._judge(self._budget)
+                findings = self._explained(judgement, evidence)
+        finally:
+            self._place.horizon.release()
         failing = [f for f in findings if fails(f, ci=self._options.ci is not None, strict=self._options.strict)]
         failing = [f for f in failing if not self._recorded(f, evidence)]
         judged = not self._options.explain

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -15,18 +14,18 @@ from pytest_perfbudget.capture.hub import Hub
 from pytest_perfbudget.capture.replay import Replay, count_work_again
 from pytest_perfbudget.capture.server_log import LoggedStatements
 from pytest_perfbudget.errors import PerfbudgetError
-from pytest_perfbudget.model import Environment, Statement, Work
-from pytest_perfbudget.plans.relations import Ancestors
-from pytest_perfbudget.postgres import catalogue, dsn, embedded, spares, stamp
+from pytest_perfbudget.model import Statement, Work
+from pytest_perfbudget.postgres import dsn, embedded, spares
 from pytest_perfbudget.postgres.dsn import is_dsn
+from pytest_perfbudget.postgres.horizon import Horizon
 from pytest_perfbudget.postgres.log import ServerLog
 from pytest_perfbudget.postgres.markers import database_name
-from pytest_perfbudget.postgres.profiles.readback import differences
 from pytest_perfbudget.postgres.seed import Seed
 from pytest_perfbudget.postgres.seeders import BUILTIN, Entry
 from pytest_perfbudget.postgres.server import Progress, Server
 from pytest_perfbudget.postgres.templates import Template, ensure
 from pytest_perfbudget.session.django import DjangoTenant
+from pytest_perfbudget.session.facts import Facts, facts
 from pytest_perfbudget.session.options import Options
 from pytest_perfbudget.session.parts import Parts
 from pytest_perfbudget.session.servers import Postgres
@@ -38,18 +37,6 @@ if TYPE_CHECKING:
 
 PATIENCE = "set lock_timeout = '100ms'; set statement_timeout = '60s'"
 """On connections of ours: what the application left locked stays locked while we look, so that waiting is in vain."""
-
-
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """The stamp of the seeded database, its tables' sizes in 8 kB pages, their names with and without schema, what each
-    partition is a part of (``catalogue.ancestors``), and what is otherwise than profile and seed would have it."""
-
-    environment: Environment
-    pages: Mapping[str, int]
-    tables: frozenset[str]
-    ancestors: Ancestors
-    notes: tuple[str, ...] = ()
 
 
 class Place:
@@ -174,13 +161,12 @@ class Place:
     def facts(self) -> Facts:
         """What a clone holds before any test has touched it: to be asked first in that state."""
         with self.quiet() as connection:
-            return Facts(
-                stamp.environment(connection, self.server, self.seed),
-                catalogue.pages(connection),
-                catalogue.tables(connection),
-                catalogue.ancestors(connection),
-                (*differences(connection, self.server.profile, self.server.major), *self.template.notes),
-            )
+            return facts(connection, self.server, self.seed, self.template)
+
+    @cached_property
+    def horizon(self) -> Horizon:
+        """What keeps the work of statements that write the same in every run."""
+        return Horizon(self.server)
 
     def completed(self, statements: Sequence[Statement]) -> Sequence[Statement]:
         """The statements, those without a plan explained now."""
@@ -232,6 +218,8 @@ class Place:
         if self._server is None:
             return
         try:
+            if "horizon" in vars(self):
+                self.horizon.close()
             if "standby" in vars(self):
                 self.standby.close()
             for beside in self._beside.values():
