@@ -49,7 +49,7 @@ class Hub:
             recording, self.recording = self.recording, None
         if recording:
             recording.flush()
-        return recording.statements() if recording else ()
+        return recording.end() if recording else ()
 
     @contextmanager
     def case(self, name: str | None) -> Iterator[None]:
@@ -69,11 +69,12 @@ class Hub:
         finally:
             _MUTED.reset(token)
 
-    def begin(self) -> Call | None:
-        """For drivers: a call that starts now, or None where nothing is recorded. ``list.append`` needs no lock."""
+    def begin(self, skip: int = 0) -> Call | None:
+        """For drivers: a call that starts now, or None where nothing is recorded. The call site is looked for ``skip``
+        frames above the caller. ``list.append`` needs no lock."""
         recording = self.recording
         if recording is None or _MUTED.get():
             return None
-        call = Call(recording, call_site(2, self._root), _CASE.get(), perf_counter())
+        call = Call(recording, call_site(skip + 1, self._root), _CASE.get(), perf_counter())
         recording.calls.append(call)
         return call

@@ -7,20 +7,20 @@ from time import perf_counter
 from typing import Any
 
 from pytest_perfbudget.capture.psycopg3_calls import sent
-from pytest_perfbudget.capture.psycopg3_sync import Method, Watched
+from pytest_perfbudget.capture.psycopg3_sync import Method, Watch
 from pytest_perfbudget.capture.record import Call
 from pytest_perfbudget.capture.tap import Tap
 
 
-def declared(call: Call, cursor: Any, query: Any, params: Any) -> None:
+def declared(call: Call, cursor: Any, query: Any) -> None:
     """The DECLARE returned: fetches are added to its call, which waits for its plan."""
-    sent(call, cursor, query, params)
+    sent(call, cursor, query)
     tap = cursor.connection.pgconn.notice_handler
     tap.cursors[cursor.name] = call
     tap.declared(call)
 
 
-def fetch(original: Method, hub: Watched) -> Method:
+def fetch(original: Method, watch: Watch) -> Method:
     """``fetchone``, ``fetchmany``, ``fetchall``: one round trip each."""
 
     one = original.__name__ == "fetchone"
@@ -36,7 +36,7 @@ def fetch(original: Method, hub: Watched) -> Method:
     return fetch
 
 
-def fetch_async(original: Method, hub: Watched) -> Method:
+def fetch_async(original: Method, watch: Watch) -> Method:
     one = original.__name__ == "fetchone"
 
     @wraps(original)
@@ -50,7 +50,7 @@ def fetch_async(original: Method, hub: Watched) -> Method:
     return fetch
 
 
-def step(original: Method, hub: Watched) -> Method:
+def step(original: Method, watch: Watch) -> Method:
     """``__next__``: a round trip for each ``itersize`` rows, the one that finds the end included."""
 
     @wraps(original)
@@ -66,7 +66,7 @@ def step(original: Method, hub: Watched) -> Method:
     return __next__
 
 
-def step_async(original: Method, hub: Watched) -> Method:
+def step_async(original: Method, watch: Watch) -> Method:
     @wraps(original)
     async def __anext__(self: Any) -> Any:  # noqa: N807
         __tracebackhide__ = True

@@ -9,55 +9,62 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import Token
 from functools import wraps
-from typing import Any
+from typing import Any, Protocol
 
 from pytest_perfbudget.capture.hub import CURRENT, Hub
 from pytest_perfbudget.capture.psycopg3_calls import Counted, begin, copied_out, failed, sent, sent_many, synced
 from pytest_perfbudget.capture.record import Call
 
 Method = Callable[..., Any]
-Watched = Callable[[], Hub | None]
-Returned = Callable[[Call, Any, Any, Any], None]
 
 
-def execute(original: Method, hub: Watched, returned: Returned = sent) -> Method:
+class Watch(Protocol):
+    """Who watches the methods: ``hub`` is None while nobody does."""
+
+    hub: Hub | None
+
+
+Returned = Callable[[Call, Any, Any], None]
+
+
+def execute(original: Method, watch: Watch, returned: Returned = sent) -> Method:
     @wraps(original)
     def execute(self: Any, query: Any, params: Any = None, **options: Any) -> Any:
         __tracebackhide__ = True
-        if (call := begin(hub(), self)) is None:
+        if (call := begin(watch.hub, self)) is None:
             return original(self, query, params, **options)
         token = CURRENT.set(call)
         try:
             result = original(self, query, params, **options)
         except BaseException as error:
-            failed(call, self, error, query, params)
+            failed(call, self, error, query)
             raise
         finally:
             CURRENT.reset(token)
-        returned(call, self, query, params)
+        returned(call, self, query)
         return result
 
     return execute
 
 
-def sync(original: Method, hub: Watched) -> Method:
+def sync(original: Method, watch: Watch) -> Method:
     """``sync`` and the end of a pipeline; of an async one too: what it awaits is the original's."""
 
     @wraps(original)
     def sync(self: Any, *args: Any) -> Any:
         __tracebackhide__ = True
-        if hub() is not None:
+        if watch.hub is not None:
             synced(self)
         return original(self, *args)
 
     return sync
 
 
-def executemany(original: Method, hub: Watched) -> Method:
+def executemany(original: Method, watch: Watch) -> Method:
     @wraps(original)
     def executemany(self: Any, query: Any, params_seq: Any, **options: Any) -> Any:
         __tracebackhide__ = True
-        if (call := begin(hub(), self)) is None:
+        if (call := begin(watch.hub, self)) is None:
             return original(self, query, params_seq, **options)
         sets = Counted(params_seq)
         token = CURRENT.set(call)
@@ -65,7 +72,7 @@ def executemany(original: Method, hub: Watched) -> Method:
             original(self, query, sets, **options)
         except BaseException as error:
             call.calls = sets.n
-            failed(call, self, error, query, None)
+            failed(call, self, error, query)
             raise
         finally:
             CURRENT.reset(token)
@@ -75,12 +82,12 @@ def executemany(original: Method, hub: Watched) -> Method:
     return executemany
 
 
-def stream(original: Method, hub: Watched) -> Method:
+def stream(original: Method, watch: Watch) -> Method:
     @wraps(original)
     def stream(self: Any, query: Any, params: Any = None, **options: Any) -> Iterator[Any]:
         __tracebackhide__ = True
         rows = original(self, query, params, **options)
-        if (call := begin(hub(), self)) is None:
+        if (call := begin(watch.hub, self)) is None:
             yield from rows
             return
         fetched = 0
@@ -92,11 +99,11 @@ def stream(original: Method, hub: Watched) -> Method:
             _closed(rows, call, self)
             raise
         except BaseException as error:
-            failed(call, self, error, query, params)
+            failed(call, self, error, query)
             raise
         finally:
             if call.error is None:
-                sent(call, self, query, params)
+                sent(call, self, query)
             call.rows = fetched
 
     return stream
@@ -124,11 +131,11 @@ def _closed(rows: Any, call: Call, cursor: Any) -> None:
         CURRENT.reset(token)
 
 
-def copy(original: Method, hub: Watched) -> Method:
+def copy(original: Method, watch: Watch) -> Method:
     @wraps(original)
     def copy(self: Any, statement: Any, params: Any = None, **options: Any) -> Any:
         # Not a generator: the call site is the line that asked for the COPY.
-        if (call := begin(hub(), self)) is None:
+        if (call := begin(watch.hub, self)) is None:
             return original(self, statement, params, **options)
         call.sent = False
         return _copying(call, self, original(self, statement, params, **options), statement)
@@ -148,12 +155,12 @@ def _copying(call: Call, cursor: Any, entered: Any, statement: Any) -> Iterator[
             tap.stepping, token = call, None
             yield copying
     except BaseException as error:
-        failed(call, cursor, error, statement, None)
+        failed(call, cursor, error, statement)
         raise
     finally:
         tap.stepping = None
         reset(token)
-    sent(call, cursor, statement, None)
+    sent(call, cursor, statement)
     call.rows = copied_out(cursor)
 
 

@@ -32,21 +32,21 @@ class Tap:
         "__weakref__",
         "_connection",
         "_held",
-        "_portal",
-        "_recording",
         "_waiting",
         "application",
         "cursors",
         "database",
         "last_piped",
         "pipeline",
+        "portal",
+        "recording",
         "standby",
         "stepping",
     )
 
     def __init__(self, database: str, application: Callable[[Any], None] | None, connection: Any) -> None:
         self._connection = ref(connection)
-        self._portal: Call | None = None
+        self.portal: Call | None = None
         self.database = database
         self.standby = connection.pgconn.parameter_status(b"in_hot_standby") == b"on"
         self.application = application
@@ -54,7 +54,7 @@ class Tap:
         self.last_piped: Call | None = None
         self.cursors: dict[str, Call] = {}
         self.stepping: Call | None = None
-        self._recording: Recording | None = None
+        self.recording: Recording | None = None
         self._waiting: list[Call] = []
         self._held: list[bytes] = []
 
@@ -71,12 +71,14 @@ class Tap:
             self.application(result)
 
     def enter(self, recording: Recording) -> None:
-        """What waits from an earlier recording waits for nothing."""
-        if self._recording is not recording:
-            self._recording = recording
-            self._waiting, self._held, self.cursors, self._portal = [], [], {}, None
-            self.pipeline = self.last_piped = None
-            recording.sources.append(ref(self))
+        """From now on of another recording: what waits from an earlier one waits for nothing."""
+        self._forget()
+        self.recording = recording
+        recording.sources.append(ref(self))
+
+    def _forget(self) -> None:
+        self.recording = self.portal = self.pipeline = self.last_piped = self.stepping = None
+        self._waiting, self._held, self.cursors = [], [], {}
 
     def wait(self, call: Call) -> None:
         """``call`` has returned and ``call.owed`` of its plans have not come yet."""
@@ -86,27 +88,30 @@ class Tap:
     def declared(self, call: Call) -> None:
         """``call`` opened a server-side cursor: its plan comes when that is closed, however many portals later."""
         call.owed = 1
-        if self._portal is call:
-            self._portal = None
+        if self.portal is call:
+            self.portal = None
         else:
             self._waiting.append(call)
 
     def returned(self, call: Call, in_transaction: bool) -> None:
         """``call`` has returned with its result. The portal before it is closed: what gave no plan gives none."""
-        if self._portal in self._waiting:
-            self._waiting.remove(self._portal)
-        self._portal = None
+        if self.portal is not None:
+            if self.portal in self._waiting:
+                self._waiting.remove(self.portal)
+            self.portal = None
         if in_transaction:
-            own = sum(auto_explain.query_text(body) == call.query for body in call.documents)
+            own = sum(call.made(document) for document in call.documents)
             if own < call.calls:
-                call.owed, self._portal = 1, call
+                call.owed, self.portal = 1, call
                 self._waiting.append(call)
 
     def flush(self) -> None:
-        """Close the last portal of an idle connection, so that its plan arrives; one that is busy is left alone.
+        """Close the last portal of an idle connection, so that its plan arrives; one that is busy is left alone."""
+        self._close_portal()
+        self._forget()
 
-        SHOW is a utility statement: it has no plan, and no effect on the transaction.
-        """
+    def _close_portal(self) -> None:
+        """SHOW is a utility statement: it has no plan, and no effect on the transaction."""
         connection = self._connection()
         if connection is None or not self._waiting or connection.pgconn.transaction_status != _INTRANS:
             return
@@ -129,8 +134,7 @@ class Tap:
         return bool(self._waiting) and self._owner(body) is not None
 
     def _owner(self, body: bytes) -> Call | None:
-        text = auto_explain.query_text(body)
-        return next((call for call in self._waiting if call.query == text), None)
+        return next((call for call in self._waiting if auto_explain.belongs(body, call.query)), None)
 
     def _settle(self) -> None:
         """Give what is held, up to each plan that names its owner, to that owner."""
