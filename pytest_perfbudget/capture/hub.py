@@ -23,14 +23,16 @@ _MUTED: ContextVar[bool] = ContextVar("perfbudget_muted", default=False)
 class Hub:
     """Collects between ``start`` and ``stop``.
 
-    ``recording`` may be read at any time. ``root`` is the folder call sites are shown relative to. ``taps`` are the
-    connections that drivers have seen and that are still there.
+    ``recording`` may be read at any time; ``ended`` are the statements of the last one. ``root`` is the folder call
+    sites are shown relative to. ``taps`` are the connections that drivers have seen and that are still there.
     """
 
     def __init__(self, root: str = "") -> None:
         self.recording: Recording | None = None
+        self.ended: tuple[Statement, ...] = ()
         self.databases: frozenset[str] = frozenset()
         self.taps: WeakSet[Source] = WeakSet()
+        self._parts: list[list[Call]] = []
         self._root = root
         self._lock = threading.Lock()
 
@@ -41,7 +43,7 @@ class Hub:
     def start(self) -> None:
         """Begin a recording; one that was not stopped is thrown away."""
         with self._lock:
-            self.recording = Recording()
+            self.recording, self.ended = Recording(), ()
 
     def stop(self) -> tuple[Statement, ...]:
         """End the recording: its statements in the order their execution started."""
@@ -49,7 +51,18 @@ class Hub:
             recording, self.recording = self.recording, None
         if recording:
             recording.flush()
-        return recording.end() if recording else ()
+            self.ended = recording.end()
+        return self.ended if recording else ()
+
+    @contextmanager
+    def part(self) -> Iterator[list[Call]]:
+        """The calls that begin meanwhile, in this recording and those that follow it."""
+        calls: list[Call] = []
+        self._parts = [*self._parts, calls]
+        try:
+            yield calls
+        finally:
+            self._parts = [part for part in self._parts if part is not calls]
 
     @contextmanager
     def case(self, name: str | None) -> Iterator[None]:
@@ -77,4 +90,6 @@ class Hub:
             return None
         call = Call(recording, call_site(skip + 1, self._root), _CASE.get(), perf_counter())
         recording.calls.append(call)
+        for part in self._parts:
+            part.append(call)
         return call

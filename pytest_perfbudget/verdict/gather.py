@@ -19,30 +19,24 @@ from pytest_perfbudget.plans.fingerprint import VERSION, marked
 from pytest_perfbudget.plans.node import Plan
 from pytest_perfbudget.plans.parse import parse
 from pytest_perfbudget.plans.work import cost, work
-from pytest_perfbudget.statements import Kind, identity, kind, one_line, perf_name
+from pytest_perfbudget.statements import Kind, kind, one_line, perf_name
+from pytest_perfbudget.verdict.counts import counts, grouped
 
 
 def gather(test: str, budget: str, statements: Sequence[Statement], environment: Environment) -> TestEvidence:
     """The evidence of one test. Queries keep the order in which they were first executed."""
-    groups: dict[tuple[str, str | None], list[Statement]] = {}
-    for statement in statements:
-        groups.setdefault((identity(statement.sql), statement.case), []).append(statement)
-    queries = tuple(_query(key[0], group, environment.major) for key, group in groups.items())
+    queries = tuple(_query(key[0], group, environment.major) for key, group in grouped(statements).items())
     return TestEvidence(test, budget, queries, totals(queries), environment)
 
 
 def totals(queries: Iterable[QueryEvidence]) -> dict[str, float]:
     """The figures of the whole test, by the names of the keys that bound them."""
     queries = tuple(queries)
-    executions = [statement for query in queries for statement in query.executions]
     summed = sum((query.work for query in queries if query.work), Work(cost=0.0))
     counted = {f"work.{name}": float(value) for name, value in work_items(summed)}
-    return counted | {
-        "queries.max": float(len(executions)),
-        "queries.distinct": float(len(queries)),
-        "queries.repeated": float(max((repeated(query) for query in queries), default=0)),
-        "queries.round_trips": float(sum(statement.round_trips for statement in executions)),
-        "queries.rows": float(sum(statement.rows for statement in executions)),
+    return {
+        **counted,
+        **counts([query.executions for query in queries]),
         "work.cost": round(sum(query.cost for query in queries), 2),
     }
 
@@ -50,11 +44,6 @@ def totals(queries: Iterable[QueryEvidence]) -> dict[str, float]:
 def work_items(counted: Work) -> Iterator[tuple[str, int]]:
     """The counters by their short names, in the order they are shown."""
     return ((name, getattr(counted, name)) for name in WORK_METRICS)
-
-
-def repeated(query: QueryEvidence) -> int:
-    """How often one call site executed this statement: the N of N+1."""
-    return max(Counter(statement.site for statement in query.executions).values(), default=0)
 
 
 def _query(key: str, executions: list[Statement], major: int) -> QueryEvidence:

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pytest_perfbudget.budgets.budget import Budget, Limit
 from pytest_perfbudget.model import Finding, QueryEvidence, Verdict
 from pytest_perfbudget.units import format_measure
-from pytest_perfbudget.verdict.gather import repeated, site_of, totals
+from pytest_perfbudget.verdict.counts import repeated
+from pytest_perfbudget.verdict.gather import site_of, totals
 
 
 def check_limits(budget: Budget, queries: Sequence[QueryEvidence]) -> Iterator[Finding]:
@@ -66,7 +67,7 @@ def _culprit(key: str, queries: Sequence[QueryEvidence]) -> QueryEvidence:
         name = key.removeprefix("work.")
         if key.startswith("work.") and query.work:
             return float(getattr(query.work, name))
-        return float(repeated(query) if key == "queries.repeated" else query.calls)
+        return float(repeated(query.executions) if key == "queries.repeated" else query.calls)
 
     return max(queries, key=share)
 
