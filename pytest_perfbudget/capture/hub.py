@@ -10,12 +10,14 @@ from time import perf_counter
 from weakref import WeakSet
 
 from pytest_perfbudget.capture.record import Call, Recording, Source
-from pytest_perfbudget.model import Statement
+from pytest_perfbudget.model import Origin, Statement
 from pytest_perfbudget.sites import call_site
 
 CURRENT: ContextVar[Call | None] = ContextVar("perfbudget_current", default=None)
 """The call this thread or task is executing: several may share one connection, and a notice is read by the one it
 belongs to."""
+ORIGIN: ContextVar[Origin | None] = ContextVar("perfbudget_origin", default=None)
+"""For mappers: the relationship this thread or task is loading."""
 _CASE: ContextVar[str | None] = ContextVar("perfbudget_case", default=None)
 _MUTED: ContextVar[bool] = ContextVar("perfbudget_muted", default=False)
 
@@ -88,7 +90,7 @@ class Hub:
         recording = self.recording
         if recording is None or _MUTED.get():
             return None
-        call = Call(recording, call_site(skip + 1, self._root), _CASE.get(), perf_counter())
+        call = Call(recording, call_site(skip + 1, self._root), _CASE.get(), perf_counter(), ORIGIN.get())
         recording.calls.append(call)
         for part in self._parts:
             part.append(call)

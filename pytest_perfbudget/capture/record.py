@@ -9,7 +9,7 @@ from weakref import ReferenceType
 
 from pytest_perfbudget.capture import auto_explain
 from pytest_perfbudget.capture.documents import Document, Documents, Packed, plan
-from pytest_perfbudget.model import Site, Statement
+from pytest_perfbudget.model import Origin, Site, Statement
 
 UNFINISHED = "unfinished"
 """The error of a statement whose driver has not returned yet."""
@@ -75,6 +75,7 @@ class Call:
     site: Site | None
     case: str | None
     started: float
+    origin: Origin | None = None
     query: bytes = b""
     params: Sequence[Any] | None = None
     types: Sequence[int] = ()
@@ -139,6 +140,7 @@ class Call:
             plans=self.documents,  # type: ignore[arg-type]
             why_no_plan=None if self.documents else self._why(),
             standby=self.standby,
+            origin=self.origin,
         )
 
     def _produced(self) -> int:

@@ -10,6 +10,15 @@ from pytest_perfbudget.model.probes import GenericEvidence, Probes, RuleNote
 from pytest_perfbudget.sites import Site
 
 
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """The relationship of a mapper that a statement loads (``Order.lines``), and the option of its loader that loads it
+    with its parents instead: ``selectinload(Order.lines)``, ``prefetch_related("lines")``."""
+
+    relationship: str
+    option: str
+
+
 @dataclass(slots=True)
 class Statement:
     """One call of a driver's execute, as it passed, on whatever connection.
@@ -17,7 +26,8 @@ class Statement:
     ``sql`` is the text the server got (``$1`` placeholders); ``params``, ``types`` (OIDs) and ``formats`` are
     libpq's, so that the call can be repeated exactly. ``calls`` is 1, or the parameter sets of an executemany.
     ``plans`` holds raw EXPLAIN documents, nested ones too. ``duration`` is in seconds, ``rows`` those fetched;
-    ``standby`` says that the server it was sent to was following another one.
+    ``standby`` says that the server it was sent to was following another one. ``origin`` is there where a mapper sent it
+    to load a relationship.
     """
 
     sql: str
@@ -35,6 +45,7 @@ class Statement:
     source: str = "auto_explain"
     why_no_plan: str | None = None
     standby: bool = False
+    origin: Origin | None = None
 
 
 WORK_METRICS = ("buffers", "rows", "rows_removed", "temp", "wal", "loops", "heap_fetches", "spills")

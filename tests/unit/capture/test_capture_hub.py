@@ -6,7 +6,8 @@ import psycopg
 import pytest
 
 from pytest_perfbudget.capture.driver import BUILTIN
-from pytest_perfbudget.capture.hub import Hub
+from pytest_perfbudget.capture.hub import ORIGIN, Hub
+from pytest_perfbudget.model import Origin
 
 
 def test_nothing_is_recorded_before_start_and_after_stop(hub: Hub, dsn: str) -> None:
@@ -41,6 +42,16 @@ def test_case_names_the_statements_within(hub: Hub, dsn: str) -> None:
             connection.execute("SELECT 1")
         connection.execute("SELECT 2")
     assert [s.case for s in hub.stop()] == ["rare", None]
+
+
+def test_what_a_mapper_loads_meanwhile_is_kept_with_the_statement(hub: Hub, dsn: str) -> None:
+    lines = Origin("Order.lines", "selectinload(Order.lines)")
+    with psycopg.connect(dsn) as connection:
+        token = ORIGIN.set(lines)
+        connection.execute("SELECT 1")
+        ORIGIN.reset(token)
+        connection.execute("SELECT 2")
+    assert [s.origin for s in hub.stop()] == [lines, None]
 
 
 def test_mute_is_for_this_thread_only(hub: Hub, dsn: str) -> None:
