@@ -26,11 +26,13 @@ class Hub:
     """Collects between ``start`` and ``stop``.
 
     ``recording`` may be read at any time; ``ended`` are the statements of the last one. ``root`` is the folder call
-    sites are shown relative to. ``taps`` are the connections that drivers have seen and that are still there.
+    sites are shown relative to; with ``measures`` recordings count the bytes of results. ``taps`` are the connections
+    that drivers have seen and that are still there.
     """
 
     def __init__(self, root: str = "") -> None:
         self.recording: Recording | None = None
+        self.measures = False
         self.ended: tuple[Statement, ...] = ()
         self.databases: frozenset[str] = frozenset()
         self.taps: WeakSet[Source] = WeakSet()
@@ -45,7 +47,7 @@ class Hub:
     def start(self) -> None:
         """Begin a recording; one that was not stopped is thrown away."""
         with self._lock:
-            self.recording, self.ended = Recording(), ()
+            self.recording, self.ended = Recording(measures=self.measures), ()
 
     def stop(self) -> tuple[Statement, ...]:
         """End the recording: its statements in the order their execution started."""
@@ -57,14 +59,22 @@ class Hub:
         return self.ended if recording else ()
 
     @contextmanager
-    def part(self) -> Iterator[list[Call]]:
-        """The calls that begin meanwhile, in this recording and those that follow it."""
+    def part(self, measures: bool = False) -> Iterator[list[Call]]:
+        """The calls that begin meanwhile, in this recording and those that follow it; ``measures`` counts bytes."""
         calls: list[Call] = []
+        before = self.measures
+        self._measure(before or measures)
         self._parts = [*self._parts, calls]
         try:
             yield calls
         finally:
+            self._measure(before)
             self._parts = [part for part in self._parts if part is not calls]
+
+    def _measure(self, measures: bool) -> None:
+        self.measures = measures
+        if self.recording is not None:
+            self.recording.measures = measures
 
     @contextmanager
     def case(self, name: str | None) -> Iterator[None]:

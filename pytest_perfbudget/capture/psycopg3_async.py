@@ -12,7 +12,7 @@ from functools import wraps
 from typing import Any
 
 from pytest_perfbudget.capture.hub import CURRENT
-from pytest_perfbudget.capture.psycopg3_calls import Counted, begin, copied_out, failed, sent, sent_many
+from pytest_perfbudget.capture.psycopg3_calls import Counted, begin, copied_out, failed, measure_copy, sent, sent_many
 from pytest_perfbudget.capture.psycopg3_sync import Method, Returned, Watch, reset
 from pytest_perfbudget.capture.record import Call
 
@@ -71,10 +71,14 @@ def stream(original: Method, watch: Watch) -> Method:
             finally:
                 await rows.aclose()
             return
-        fetched = 0
+        fetched, result = 0, None
+        call.fetched = "stream"
         try:
             async for row in _stepped(rows, call):
                 fetched += 1
+                if self.pgresult is not result:
+                    result = self.pgresult
+                    call.measure(result)
                 yield row
         except GeneratorExit:
             await _closed(rows, call)
@@ -118,7 +122,7 @@ def copy(original: Method, watch: Watch) -> Method:
         # Not a generator: the call site is the line that asked for the COPY.
         if (call := begin(watch.hub, self)) is None:
             return original(self, statement, params, **options)
-        call.sent = False
+        call.sent, call.fetched = False, "copy"
         return _copying(call, self, original(self, statement, params, **options), statement)
 
     return copy
@@ -134,6 +138,7 @@ async def _copying(call: Call, cursor: Any, entered: Any, statement: Any) -> Asy
             # The cursor holds the connection's lock now: what is read until the end is this COPY's.
             reset(token)
             tap.stepping, token = call, None
+            measure_copy(call, copying)
             yield copying
     except BaseException as error:
         failed(call, cursor, error, statement)

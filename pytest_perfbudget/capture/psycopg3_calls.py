@@ -76,6 +76,9 @@ def sent(call: Call, cursor: Any, query: Any) -> None:
     results = getattr(cursor, "_results", None) or [cursor.pgresult]
     # Rows the server sent, of every result: an UPDATE that returns nothing fetched none.
     call.rows = results[0].ntuples if len(results) == 1 and results[0] else _rows(results)
+    if call.recording.measures and call.fetched == "whole":
+        for result in results:
+            call.measure(result)
     tap = pgconn.notice_handler
     in_transaction = pgconn.transaction_status == _INTRANS
     if in_transaction or tap.portal is not None:
@@ -165,6 +168,20 @@ def client_text(query: Any, cursor: Any) -> bytes:
 
 def _rows(results: Sequence[Any]) -> int:
     return sum(result.ntuples for result in results if result is not None)
+
+
+def measure_copy(call: Call, copying: Any) -> None:
+    """Count what a COPY reads, where that was asked for. ``_read_gen`` is private to psycopg: without it none is."""
+    read = getattr(copying, "_read_gen", None)
+    if read is None or not call.recording.measures:
+        return
+
+    def _read_gen() -> Any:
+        data = yield from read()
+        call.size = (call.size or 0) + len(data)
+        return data
+
+    copying._read_gen = _read_gen
 
 
 def copied_out(cursor: Any) -> int:

@@ -15,6 +15,7 @@ from pytest_perfbudget.capture.tap import Tap
 def declared(call: Call, cursor: Any, query: Any) -> None:
     """The DECLARE returned: fetches are added to its call, which waits for its plan."""
     sent(call, cursor, query)
+    call.fetched = "cursor"
     tap = cursor.connection.pgconn.notice_handler
     tap.cursors[cursor.name] = call
     tap.declared(call)
@@ -60,7 +61,7 @@ def step(original: Method, watch: Watch) -> Method:
         if call is not None and call.iterated % self.itersize == 0:
             call.round_trips += 1
         row = original(self)
-        _stepped(call, started)
+        _stepped(call, started, self)
         return row
 
     return __next__
@@ -74,7 +75,7 @@ def step_async(original: Method, watch: Watch) -> Method:
         if call is not None and call.iterated % self.itersize == 0:
             call.round_trips += 1
         row = await original(self)
-        _stepped(call, started)
+        _stepped(call, started, self)
         return row
 
     return __anext__
@@ -91,13 +92,16 @@ def _fetched(cursor: Any, rows: Any, started: float, one: bool) -> None:
     if (call := _call(cursor)) is None:
         return
     call.rows = (call.rows or 0) + (int(rows is not None) if one else len(rows))
+    call.measure(cursor.pgresult)
     call.round_trips += 1
     call.duration += perf_counter() - started
 
 
-def _stepped(call: Call | None, started: float) -> None:
+def _stepped(call: Call | None, started: float, cursor: Any) -> None:
     if call is None:
         return
+    if call.iterated % cursor.itersize == 0:  # the first row of a fetch
+        call.measure(cursor.pgresult)
     call.iterated += 1
     call.rows = (call.rows or 0) + 1
     call.duration += perf_counter() - started

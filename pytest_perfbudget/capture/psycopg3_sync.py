@@ -12,7 +12,16 @@ from functools import wraps
 from typing import Any, Protocol
 
 from pytest_perfbudget.capture.hub import CURRENT, Hub
-from pytest_perfbudget.capture.psycopg3_calls import Counted, begin, copied_out, failed, sent, sent_many, synced
+from pytest_perfbudget.capture.psycopg3_calls import (
+    Counted,
+    begin,
+    copied_out,
+    failed,
+    measure_copy,
+    sent,
+    sent_many,
+    synced,
+)
 from pytest_perfbudget.capture.record import Call
 
 Method = Callable[..., Any]
@@ -90,10 +99,14 @@ def stream(original: Method, watch: Watch) -> Method:
         if (call := begin(watch.hub, self)) is None:
             yield from rows
             return
-        fetched = 0
+        fetched, result = 0, None
+        call.fetched = "stream"
         try:
             for row in _stepped(rows, call):
                 fetched += 1
+                if self.pgresult is not result:
+                    result = self.pgresult
+                    call.measure(result)
                 yield row
         except GeneratorExit:
             _closed(rows, call, self)
@@ -137,7 +150,7 @@ def copy(original: Method, watch: Watch) -> Method:
         # Not a generator: the call site is the line that asked for the COPY.
         if (call := begin(watch.hub, self)) is None:
             return original(self, statement, params, **options)
-        call.sent = False
+        call.sent, call.fetched = False, "copy"
         return _copying(call, self, original(self, statement, params, **options), statement)
 
     return copy
@@ -153,6 +166,7 @@ def _copying(call: Call, cursor: Any, entered: Any, statement: Any) -> Iterator[
             # The cursor holds the connection's lock now: what is read until the end is this COPY's.
             reset(token)
             tap.stepping, token = call, None
+            measure_copy(call, copying)
             yield copying
     except BaseException as error:
         failed(call, cursor, error, statement)

@@ -33,11 +33,15 @@ class Sent(Protocol):
 
 @dataclass(slots=True, eq=False)
 class Recording:
-    """What passed between start and stop: the calls in the order they began. Equal values are kept once."""
+    """What passed between start and stop: the calls in the order they began. Equal values are kept once.
+
+    ``measures`` says whether the bytes of results are counted, which takes the longer the more there are.
+    """
 
     calls: list[Call] = field(default_factory=list)
     documents: Documents = field(default_factory=Documents)
     sources: list[ReferenceType[Source]] = field(default_factory=list)
+    measures: bool = False
     same: dict[tuple[int, ...], tuple[int, ...]] = field(default_factory=dict)
 
     def flush(self) -> None:
@@ -89,6 +93,8 @@ class Call:
     owed: int = 0
     standby: bool = False
     iterated: int = 0
+    fetched: str = "whole"
+    size: int | None = None
     documents: Sequence[Document] = ()
     converted: Sent | None = None
 
@@ -100,6 +106,13 @@ class Call:
             self.documents.append(kept)
         else:  # one is the rule, and a tuple is half of a list
             self.documents = [*self.documents, kept] if self.documents else (kept,)
+
+    def measure(self, result: Any) -> None:
+        """Add the values of a libpq result (or None), where that was asked for."""
+        if self.recording.measures and result is not None:
+            rows, columns = range(result.ntuples), range(result.nfields)
+            values = (result.get_value(row, column) for row in rows for column in columns)
+            self.size = (self.size or 0) + sum(len(value) for value in values if value is not None)
 
     def made(self, document: Document) -> bool:
         """Whether the document is the statement's own plan, not that of one nested in it."""
@@ -141,6 +154,8 @@ class Call:
             why_no_plan=None if self.documents else self._why(),
             standby=self.standby,
             origin=self.origin,
+            size=self.size,
+            fetched=self.fetched,
         )
 
     def _produced(self) -> int:

@@ -51,6 +51,7 @@ class Examiner:
         self._test, self._budget = test, budget
         self._place.fresh(test)
         self._place.drivers.watch()
+        self._place.hub.measures = bool(self._options.explain or self._options.reports)
         self._check_tables(budget)
         if asks_catalogue(budget, self._parts.rules):
             self._prober.read_catalogue()

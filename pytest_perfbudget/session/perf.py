@@ -37,13 +37,21 @@ class Perf:
         return recording.statements() if recording else self._hub.ended
 
     @contextmanager
-    def capture(self) -> Iterator[Seen]:
-        """``with perf.capture() as seen``: the statements that begin within the block."""
+    def capture(self, *, memory: bool = False) -> Iterator[Seen]:
+        """``with perf.capture() as seen``: the statements that begin within the block; with ``memory`` what the client
+        needed at its peak, too, which makes the block a few times slower."""
+        from pytest_perfbudget.session.memory import traced
         from pytest_perfbudget.session.seen import Seen
 
         self._record()
-        with self._hub.part() as calls:
-            yield Seen(calls)
+        with self._hub.part(memory) as calls:
+            seen = Seen(calls)
+            if not memory:
+                yield seen
+                return
+            with traced() as peak:
+                yield seen
+            seen.peak_memory = peak() + max((call.size or 0 for call in calls if call.fetched == "whole"), default=0)
 
     def run(self, sql: str, params: Any = None, *, case: str | None = None) -> list[Any]:
         """Execute ``sql`` and fetch everything.

@@ -8,7 +8,7 @@ from pytest_perfbudget.capture.record import Call, statements
 from pytest_perfbudget.model import Statement
 from pytest_perfbudget.statements import one_line
 from pytest_perfbudget.units import format_count
-from pytest_perfbudget.verdict.counts import counts, grouped
+from pytest_perfbudget.verdict.counts import counted
 
 MOST = 20
 """Statements that are written out."""
@@ -17,11 +17,14 @@ MOST = 20
 class Seen:
     """Statements of every thread and task, from when the block began until it ended, or until now while it runs.
 
-    The plan of a transaction's last statement comes when the transaction goes on or ends.
+    The plan of a transaction's last statement comes when the transaction goes on or ends. ``peak_memory`` is there
+    when a block ``perf.capture(memory=True)`` has ended: bytes of Python objects at their peak, and those of the
+    largest result that was loaded whole, which libpq keeps outside of Python.
     """
 
     def __init__(self, calls: list[Call]) -> None:
         self._calls = calls
+        self.peak_memory: int | None = None
 
     @property
     def statements(self) -> tuple[Statement, ...]:
@@ -60,7 +63,7 @@ class Seen:
 
     def __repr__(self) -> str:
         found = self.statements
-        figures = counts(grouped(found).values())
+        figures = counted(found)
         words = ("statements", "distinct", "repeated", "round trips", "rows")
         head = ", ".join(f"{format_count(figure)} {word}" for word, figure in zip(words, figures.values(), strict=True))
         lines = [f"{n}  {one_line(one.sql, 100)}   {one.site or ''}".rstrip() for n, one in enumerate(found[:MOST], 1)]
@@ -68,4 +71,4 @@ class Seen:
         return "\n  ".join([head, *lines, *more])
 
     def _counted(self, name: str) -> int:
-        return int(counts(grouped(self.statements).values())[f"queries.{name}"])
+        return int(counted(self.statements)[f"queries.{name}"])

@@ -12,15 +12,20 @@ Group = tuple[str, str | None]
 """What tells one query of a test from another: the identity of its statement, and the case."""
 
 
-def grouped(statements: Iterable[Statement]) -> dict[Group, list[Statement]]:
-    """The executions of each query, in the order they began; queries in that of their first."""
-    groups: dict[Group, list[Statement]] = {}
+def grouped(statements: Iterable[Statement]) -> dict[Group, list[tuple[int, Statement]]]:
+    """The executions of each query, with their numbers in the order they began; queries in that of their first."""
+    groups: dict[Group, list[tuple[int, Statement]]] = {}
     known: dict[str, str] = {}
-    for statement in statements:
+    for number, statement in enumerate(statements):
         sql = statement.sql
         key = known.get(sql) or known.setdefault(sql, identity(sql))
-        groups.setdefault((key, statement.case), []).append(statement)
+        groups.setdefault((key, statement.case), []).append((number, statement))
     return groups
+
+
+def counted(statements: Iterable[Statement]) -> dict[str, float]:
+    """The figures of statements that are not grouped yet."""
+    return counts([[one for _, one in group] for group in grouped(statements).values()])
 
 
 def repeated(executions: Iterable[Statement]) -> int:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from pytest_perfbudget.model import (
     WORK_METRICS,
     Environment,
+    Fetched,
     PlanEvidence,
     QueryEvidence,
     Site,
@@ -21,11 +23,17 @@ from pytest_perfbudget.plans.parse import parse
 from pytest_perfbudget.plans.work import cost, work
 from pytest_perfbudget.statements import Kind, kind, one_line, perf_name
 from pytest_perfbudget.verdict.counts import counts, grouped
+from pytest_perfbudget.verdict.repetition import repetitions
 
 
 def gather(test: str, budget: str, statements: Sequence[Statement], environment: Environment) -> TestEvidence:
     """The evidence of one test. Queries keep the order in which they were first executed."""
-    queries = tuple(_query(key[0], group, environment.major) for key, group in grouped(statements).items())
+    groups = grouped(statements)
+    found = repetitions(groups)
+    queries = tuple(
+        replace(_query(key[0], [one for _, one in group], environment.major), repetition=found.get(key))
+        for key, group in groups.items()
+    )
     return TestEvidence(test, budget, queries, totals(queries), environment)
 
 
@@ -62,6 +70,7 @@ def _query(key: str, executions: list[Statement], major: int) -> QueryEvidence:
         cost=round(sum(cost(plan) for plan in tops), 2),
         names=frozenset(_names(executions)),
         writes=kinds is Kind.WRITE,
+        fetched=_fetched(executions),
         why_unjudged=_why_unjudged(executions, kinds),
         executions=tuple(executions),
     )
@@ -95,6 +104,16 @@ def _tops(statement: Statement, plans: list[Plan]) -> list[Plan]:
     tops = [plan for plan in plans if str(plan.document.get("Query Text", "")).strip() == statement.sql.strip()]
     tops = tops or plans[-1:]
     return plans if any(plan.document.get("Triggers") for plan in tops) else tops
+
+
+def _fetched(executions: Sequence[Statement]) -> Fetched:
+    counted = [statement.size for statement in executions if statement.size is not None]
+    return Fetched(
+        rows=sum(statement.rows for statement in executions),
+        largest=max((statement.rows for statement in executions), default=0),
+        size=sum(counted) if counted else None,
+        how=tuple(dict.fromkeys(statement.fetched for statement in executions)),
+    )
 
 
 def _names(executions: list[Statement]) -> Iterator[str]:

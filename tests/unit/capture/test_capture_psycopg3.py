@@ -385,3 +385,36 @@ def test_a_recording_is_let_go_when_it_has_ended(hub: Hub, dsn: str) -> None:
         hub.stop()
         assert tap.recording is None
         assert (tap.portal, tap.cursors) == (None, {})
+
+
+def test_bytes_are_counted_where_somebody_asks(hub: Hub, dsn: str) -> None:
+    """``n1``…``n200`` are 692 bytes; COPY ends each row with a newline."""
+    query = "SELECT note FROM orders"
+    hub.measures = True
+    hub.start()
+    with psycopg.connect(dsn) as connection:
+        with connection.cursor() as cursor:
+            cursor.execute(query)
+            cursor.execute("SELECT NULL, 'ab'")
+            list(cursor.stream(query))
+            with cursor.copy(f"COPY ({query}) TO STDOUT") as copying:
+                list(copying)
+            cursor.execute("INSERT INTO log VALUES (1)")
+        with connection.cursor("c") as cursor:
+            cursor.itersize = 50
+            cursor.execute(query)
+            assert len(list(cursor)) == 200
+        with connection.cursor("d") as cursor:
+            cursor.execute(query)
+            cursor.fetchmany(9)
+        connection.rollback()
+    found = [(s.fetched, s.rows, s.size) for s in hub.stop() if s.rows or "INSERT" in s.sql]
+    assert found == [
+        ("whole", 200, 692), ("whole", 1, 2), ("stream", 200, 692), ("copy", 200, 892), ("whole", 0, 0),
+        ("cursor", 200, 692), ("cursor", 9, 18),
+    ]  # fmt: skip
+    hub.measures = False
+    hub.start()
+    with connect(dsn) as connection:
+        connection.execute(query)
+    assert [s.size for s in hub.stop()] == [None]
