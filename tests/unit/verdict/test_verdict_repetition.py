@@ -14,10 +14,6 @@ from pytest_perfbudget.verdict.repetition import MOST
 
 ORDERS, LINES = "SELECT * FROM orders", "SELECT * FROM lines WHERE o = $1"
 PRODUCT = "SELECT * FROM products WHERE p = $1"
-    "SELECT * FROM orders",
-    "SELECT * FROM lines WHERE o = $1",
-    "SELECT * FROM products WHERE p = $1",
-)
 
 
 def sent(sql: str, rows: int, line: int, **more: Any) -> Statement:
