@@ -24,6 +24,7 @@ from pytest_perfbudget.plans.work import cost, work
 from pytest_perfbudget.statements import Kind, kind, one_line, perf_name
 from pytest_perfbudget.verdict.counts import counts, grouped
 from pytest_perfbudget.verdict.repetition import repetitions
+from pytest_perfbudget.verdict.unexplained import why_unjudged
 
 
 def gather(test: str, budget: str, statements: Sequence[Statement], environment: Environment) -> TestEvidence:
@@ -71,7 +72,7 @@ def _query(key: str, executions: list[Statement], major: int) -> QueryEvidence:
         names=frozenset(_names(executions)),
         writes=kinds is Kind.WRITE,
         fetched=_fetched(executions),
-        why_unjudged=_why_unjudged(executions, kinds),
+        why_unjudged=why_unjudged(executions, kinds),
         executions=tuple(executions),
     )
 
@@ -122,17 +123,6 @@ def _names(executions: list[Statement]) -> Iterator[str]:
             yield statement.site.function
         if name := perf_name(statement.sql):
             yield name
-
-
-def _why_unjudged(executions: list[Statement], kinds: Kind) -> str | None:
-    if kinds is Kind.UTILITY:
-        return None
-    for statement in executions:
-        if statement.error:
-            return f"the statement failed with SQLSTATE {statement.error}"
-        if not statement.plans:
-            return statement.why_no_plan or "no plan was seen"
-    return None
 
 
 def site_of(query: QueryEvidence) -> Site | None:
