@@ -87,6 +87,8 @@ def _watched() -> list[tuple[type[Any], str, Any]]:
         (psycopg.AsyncServerCursor, "execute", partial(asynchronous.execute, returned=server.declared)),
         *((psycopg.ServerCursor, name, server.fetch) for name in fetches),
         *((psycopg.AsyncServerCursor, name, server.fetch_async) for name in fetches),
+        (psycopg.Connection, "close", synchronous.close),
+        (psycopg.AsyncConnection, "close", synchronous.close),
         (psycopg.Pipeline, "sync", synchronous.sync),
         (psycopg.Pipeline, "__exit__", synchronous.sync),
         (psycopg.AsyncPipeline, "sync", synchronous.sync),

@@ -23,6 +23,7 @@ from pytest_perfbudget.capture.psycopg3_calls import (
     synced,
 )
 from pytest_perfbudget.capture.record import Call
+from pytest_perfbudget.capture.tap import Tap
 
 Method = Callable[..., Any]
 
@@ -67,6 +68,19 @@ def sync(original: Method, watch: Watch) -> Method:
         return original(self, *args)
 
     return sync
+
+
+def close(original: Method, watch: Watch) -> Method:
+    """Of connections, async ones too: the plan of an open transaction's last statement would go with it."""
+
+    @wraps(original)
+    def close(self: Any) -> Any:
+        __tracebackhide__ = True
+        if watch.hub is not None and type(tap := self.pgconn.notice_handler) is Tap:
+            tap.close_portal()
+        return original(self)
+
+    return close
 
 
 def executemany(original: Method, watch: Watch) -> Method:

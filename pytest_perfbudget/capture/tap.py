@@ -107,11 +107,12 @@ class Tap:
 
     def flush(self) -> None:
         """Close the last portal of an idle connection, so that its plan arrives; one that is busy is left alone."""
-        self._close_portal()
+        self.close_portal()
         self._forget()
 
-    def _close_portal(self) -> None:
-        """SHOW is a utility statement: it has no plan, and no effect on the transaction."""
+    def close_portal(self) -> None:
+        """Have the plan of the last statement, where the connection is idle within a transaction. SHOW is a utility
+        statement: it has no plan, and no effect on the transaction."""
         connection = self._connection()
         if connection is None or not self._waiting or connection.pgconn.transaction_status != _INTRANS:
             return
