@@ -16,6 +16,7 @@ from pytest_perfbudget.plans.names import quoted
 from pytest_perfbudget.report.failure import failure
 from pytest_perfbudget.report.junit import properties
 from pytest_perfbudget.rules.subject import EVIDENCE
+from pytest_perfbudget.session.disturbed import disturbed
 from pytest_perfbudget.session.options import Options
 from pytest_perfbudget.session.parts import Parts
 from pytest_perfbudget.session.place import Place
@@ -122,7 +123,7 @@ class Examiner:
         if again := recount(evidence, judgement, self._place):
             evidence = again
             judgement = judge(budget, evidence, baseline, bench)
-        evidence, latency = time_queries(budget, evidence, self._place)
+        evidence, latency = time_queries(budget, evidence, self._place, disturbed(self._options.debugger))
         if needs := unexplained(budget, judgement, self._parts.rules):
             evidence = self._prober.gather(evidence, needs)
         if latency or needs:
