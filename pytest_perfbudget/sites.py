@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
-from functools import cache, lru_cache
+from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
-from types import FrameType
+from types import CodeType, FrameType
 from typing import Any
 
 _PACKAGE = str(Path(__file__).parent) + "/"
@@ -27,6 +27,9 @@ class Site:
         return f"{self.file}:{self.line}"
 
 
+_SITES: dict[tuple[str, int, str], Site] = {}
+
+
 def call_site(skip: int = 0, root: str = "") -> Site | None:
     """The first frame outside libraries, ``skip`` frames above the caller.
 
@@ -36,28 +39,67 @@ def call_site(skip: int = 0, root: str = "") -> Site | None:
     frame: FrameType | None = sys._getframe(skip + 1)
     caller: FrameType | None = None
     outer: FrameType | None = None
+    files = _FILES.get(root) or _FILES.setdefault(root, {})
     while frame is not None:
-        if frame.f_code.co_name == _SPAWN and (inner := _suspended(frame)) is not None:
-            outer, frame = frame.f_back, inner
-        filename = frame.f_code.co_filename
-        place = _place(filename, root)
-        if place is not None:
-            return _site(place, frame.f_lineno, _function(frame))
-        if caller is None and not _is_driver(filename):
+        code = frame.f_code
+        if code.co_name == _SPAWN and (inner := _suspended(frame)) is not None:
+            outer, frame, code = frame.f_back, inner, inner.f_code
+        file = files.get(id(code)) or _seen(files, code, root)
+        if file.place:
+            return file.sites.get(frame.f_lasti) or _noted(file, frame)
+        if file.place is None and caller is None:
             caller = frame
         following = frame.f_back or outer or _beyond(frame)
         outer = None if frame.f_back is None else outer
         frame = following
-    return _site(caller.f_code.co_filename, caller.f_lineno, _function(caller)) if caller else None
+    return _site(caller.f_code.co_filename, caller) if caller else None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _File:
+    """What is known of a code object and of the calls made in it, by their offsets: telling a line takes longer.
+
+    ``place`` is how a file of the user is shown; None for a library's, empty for one of a driver or of ours. The code
+    is kept, so that its identity is not given to another.
+    """
+
+    code: CodeType
+    place: str | None
+    sites: dict[int, Site] = field(default_factory=dict)
+
+
+_FILES: dict[str, dict[int, _File]] = {}
+"""By the root they are shown relative to, and the identity of the code: its hash is that of everything in it."""
+
+
+def _seen(files: dict[int, _File], code: CodeType, root: str) -> _File:
+    return files.setdefault(id(code), _File(code, _place(code.co_filename, root)))
+
+
+def _noted(file: _File, frame: FrameType) -> Site:
+    """A comprehension's function is told by the frame around it, which may be another the next time."""
+    site = _site(file.place or "", frame)
+    if not file.code.co_name.startswith("<"):
+        file.sites[frame.f_lasti] = site
+    return site
+
+
+def _site(place: str, frame: FrameType) -> Site:
+    """One object for each line, however many statements it sends."""
+    key = (place, frame.f_lineno, _function(frame))
+    return _SITES.get(key) or _SITES.setdefault(key, Site(*key))
 
 
 def calling_line(root: str = "") -> Site | None:
     """The line that called the driver's method from whose wrapper this is called; None where a library did."""
-    frame = sys._getframe(2)
-    while frame.f_back is not None and _is_driver(frame.f_code.co_filename):
+    frame: FrameType | None = sys._getframe(2)
+    files = _FILES.get(root) or _FILES.setdefault(root, {})
+    while frame is not None:
+        file = files.get(id(frame.f_code)) or _seen(files, frame.f_code, root)
+        if file.place != "":
+            return (file.sites.get(frame.f_lasti) or _noted(file, frame)) if file.place else None
         frame = frame.f_back
-    place = _place(frame.f_code.co_filename, root)
-    return None if place is None else _site(place, frame.f_lineno, _function(frame))
+    return None
 
 
 def _suspended(spawn: FrameType) -> FrameType | None:
@@ -91,10 +133,10 @@ def _within(frame: FrameType, waiting: FrameType) -> bool:
 
 @cache
 def _place(filename: str, root: str) -> str | None:
-    """How a file of the user is shown; None for a library's."""
     name = filename.replace("\\", "/")
-    library = any(part in name for part in _INSTALLED) or name.startswith(_standard())
-    if name.startswith("<") or library or _is_driver(filename):
+    if _is_driver(name):
+        return ""
+    if any(part in name for part in _INSTALLED) or name.startswith(_standard()):
         return None
     base = Path(root) if root else Path.cwd()
     path = Path(filename)
@@ -109,20 +151,12 @@ def _standard() -> tuple[str, ...]:
     return tuple(sysconfig.get_path(name).replace("\\", "/") + "/" for name in ("stdlib", "platstdlib"))
 
 
-@cache
-def _is_driver(filename: str) -> bool:
-    name = filename.replace("\\", "/")
+def _is_driver(name: str) -> bool:
     loaded = (sys.modules.get(driver) for driver in _DRIVERS)
     folders = tuple(
         str(Path(module.__file__).parent.as_posix()) + "/" for module in loaded if module and module.__file__
     )
     return name.startswith(("<", _PACKAGE, *folders))
-
-
-@lru_cache(maxsize=4096)
-def _site(file: str, line: int, function: str) -> Site:
-    """One object for each line, however many statements it sends."""
-    return Site(file, line, function)
 
 
 def _function(frame: FrameType) -> str:

@@ -75,7 +75,7 @@ def _later(part: str, of: str, kind: Kind, example: str, meaning: str, unit: str
 
 _RULES, _GATES, _GROWTH = "plan rules", "time gates", "growth budgets"
 _MIGRATIONS, _CACHE = "migrations", "the query cache"
-_REPLICAS, _STATISTICS, _CAPTURE = "replicas", "production statistics", "capture scopes"
+_REPLICAS, _STATISTICS = "replicas", "production statistics"
 _FORBID = 'plan.forbid = ["Seq Scan on orders"]'
 _REQUIRE = 'plan.require = ["Index Access on orders"]'
 
@@ -174,6 +174,15 @@ _POOLS = (
 
 _STRUCTURE = (
     Key(
+        "capture",
+        BUDGET,
+        Kind.CHOICE,
+        "",
+        "what is counted. `call`: the test's body (default); `test`: what its own fixtures send before it, too",
+        'capture = "test"',
+        ("call", "test"),
+    ),
+    Key(
         "route",
         EACH,
         Kind.CHOICE,
@@ -218,7 +227,6 @@ _RESOURCES = (
     _later(_REPLICAS, TEST, Kind.DURATION, 'replica.lag_p95 = "10 ms"', "lag of the standby", "s"),
     _later(_STATISTICS, BUDGET, Kind.TEXT, 'statistics = "orders.stats.json"', "file of production statistics"),
     _later(_STATISTICS, BUDGET, Kind.TABLE, "scale = { orders = 50_000_000 }", "in `[suite]`: rows to plan for"),
-    _later(_CAPTURE, BUDGET, Kind.CHOICE, 'capture = "test"', "`call`: the test's body; `test`: its fixtures too"),
 )
 
 KEYS: tuple[Key, ...] = (*_PLAN, *_WORK, *_QUERIES, *_LATENCY, *_POOLS, *_STRUCTURE, *_RESOURCES)

@@ -29,14 +29,18 @@ _MUTED: ContextVar[bool] = ContextVar("perfbudget_muted", default=False)
 class Hub:
     """Collects between ``start`` and ``stop``.
 
-    ``recording`` may be read at any time. ``root`` is the folder call sites are shown relative to. ``taps`` are the
-    connections that drivers have seen and that are still there.
+    ``recording`` may be read at any time; ``ended`` are the statements of the last one. ``root`` is the folder call
+    sites are shown relative to; with ``measures`` recordings count the bytes of results. ``taps`` are the connections
+    that drivers have seen and that are still there.
     """
 
     def __init__(self, root: str = "") -> None:
         self.recording: Recording | None = None
+        self.measures = False
+        self.ended: tuple[Statement, ...] = ()
         self.databases: frozenset[str] = frozenset()
         self.taps: WeakSet[Source] = WeakSet()
+        self._parts: list[list[Call]] = []
         self._root = root
         self._lock = threading.Lock()
 
@@ -47,7 +51,7 @@ class Hub:
     def start(self) -> None:
         """Begin a recording; one that was not stopped is thrown away."""
         with self._lock:
-            self.recording = Recording()
+            self.recording, self.ended = Recording(measures=self.measures), ()
 
     def stop(self) -> tuple[Statement, ...]:
         """End the recording: its statements in the order their execution started."""
@@ -55,7 +59,26 @@ class Hub:
             recording, self.recording = self.recording, None
         if recording:
             recording.flush()
-        return recording.statements() if recording else ()
+            self.ended = recording.end()
+        return self.ended if recording else ()
+
+    @contextmanager
+    def part(self, measures: bool = False) -> Iterator[list[Call]]:
+        """The calls that begin meanwhile, in this recording and those that follow it; ``measures`` counts bytes."""
+        calls: list[Call] = []
+        before = self.measures
+        self._measure(before or measures)
+        self._parts = [*self._parts, calls]
+        try:
+            yield calls
+        finally:
+            self._measure(before)
+            self._parts = [part for part in self._parts if part is not calls]
+
+    def _measure(self, measures: bool) -> None:
+        self.measures = measures
+        if self.recording is not None:
+            self.recording.measures = measures
 
     @contextmanager
     def case(self, name: str | None) -> Iterator[None]:
@@ -86,13 +109,17 @@ class Hub:
             return coroutine
         return _at(site, coroutine)
 
-    def begin(self) -> Call | None:
-        """For drivers: a call that starts now, or None where nothing is recorded. ``list.append`` needs no lock."""
-        if (recording := self.current()) is None:
+    def begin(self, skip: int = 0) -> Call | None:
+        """For drivers: a call that starts now, or None where nothing is recorded. The call site is looked for ``skip``
+        frames above the caller. ``list.append`` needs no lock."""
+        recording = self.recording
+        if recording is None or _MUTED.get():
             return None
-        site = _LINE.get() or call_site(2, self._root)
+        site = _LINE.get() or call_site(skip + 1, self._root)
         call = Call(recording, site, _CASE.get(), perf_counter(), ORIGIN.get())
         recording.calls.append(call)
+        for part in self._parts:
+            part.append(call)
         return call
 
 

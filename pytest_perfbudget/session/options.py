@@ -22,7 +22,7 @@ class Options:
 
     ``ci`` holds the evidence ("CI, because GITHUB_ACTIONS is set") or None; ``reports`` are (kind, path); ``local``
     are folders of PostgreSQL's programs; ``accept`` the categories recorded besides the default ones; ``env`` the
-    variables that get the DSN.
+    variables that get the DSN; ``debugger`` is the option that asks pytest for one (``--pdb``).
     """
 
     root: Path
@@ -49,3 +49,4 @@ class Options:
     cache: str | None = None
     reports: tuple[tuple[str, Path], ...] = ()
     ci: str | None = None
+    debugger: str = ""

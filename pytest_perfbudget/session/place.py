@@ -23,6 +23,7 @@ from pytest_perfbudget.postgres.seed import Seed
 from pytest_perfbudget.postgres.seeders import BUILTIN, Entry
 from pytest_perfbudget.postgres.server import Progress, Server
 from pytest_perfbudget.postgres.templates import Template, ensure, forget
+from pytest_perfbudget.session.drivers import Drivers
 from pytest_perfbudget.session.options import Options
 from pytest_perfbudget.session.parts import Parts
 from pytest_perfbudget.session.servers import Postgres
@@ -55,6 +56,7 @@ class Place:
         self._options, self._parts, self._progress = options, parts, progress
         self.postgres = Postgres(options, parts, progress)
         self.hub = Hub(str(options.root))
+        self.drivers = Drivers(parts.drivers, self.hub)
         self.database = database_name(options.run_id, options.worker)
         self._server: Server | None = None
         self._failed: PerfbudgetError | None = None
@@ -219,6 +221,7 @@ class Place:
 
     def close(self) -> None:
         """Drop this process's database and leave the server. One that was killed has nothing left to drop."""
+        self.drivers.close()
         if self._server is None:
             return
         try:

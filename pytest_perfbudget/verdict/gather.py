@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from pytest_perfbudget.model import (
     WORK_METRICS,
     Environment,
+    Fetched,
     PlanEvidence,
     QueryEvidence,
     Site,
@@ -19,30 +21,31 @@ from pytest_perfbudget.plans.fingerprint import VERSION, marked
 from pytest_perfbudget.plans.node import Plan
 from pytest_perfbudget.plans.parse import parse
 from pytest_perfbudget.plans.work import cost, work
-from pytest_perfbudget.statements import Kind, identity, kind, one_line, perf_name
+from pytest_perfbudget.statements import Kind, kind, one_line, perf_name
+from pytest_perfbudget.verdict.counts import counts, grouped
+from pytest_perfbudget.verdict.repetition import repetitions
+from pytest_perfbudget.verdict.unexplained import why_unjudged
 
 
 def gather(test: str, budget: str, statements: Sequence[Statement], environment: Environment) -> TestEvidence:
     """The evidence of one test. Queries keep the order in which they were first executed."""
-    groups: dict[tuple[str, str | None], list[Statement]] = {}
-    for statement in statements:
-        groups.setdefault((identity(statement.sql), statement.case), []).append(statement)
-    queries = tuple(_query(key[0], group, environment.major) for key, group in groups.items())
+    groups = grouped(statements)
+    found = repetitions(groups)
+    queries = tuple(
+        replace(_query(key[0], [one for _, one in group], environment.major), repetition=found.get(key))
+        for key, group in groups.items()
+    )
     return TestEvidence(test, budget, queries, totals(queries), environment)
 
 
 def totals(queries: Iterable[QueryEvidence]) -> dict[str, float]:
     """The figures of the whole test, by the names of the keys that bound them."""
     queries = tuple(queries)
-    executions = [statement for query in queries for statement in query.executions]
     summed = sum((query.work for query in queries if query.work), Work(cost=0.0))
     counted = {f"work.{name}": float(value) for name, value in work_items(summed)}
-    return counted | {
-        "queries.max": float(len(executions)),
-        "queries.distinct": float(len(queries)),
-        "queries.repeated": float(max((repeated(query) for query in queries), default=0)),
-        "queries.round_trips": float(sum(statement.round_trips for statement in executions)),
-        "queries.rows": float(sum(statement.rows for statement in executions)),
+    return {
+        **counted,
+        **counts([query.executions for query in queries]),
         "work.cost": round(sum(query.cost for query in queries), 2),
     }
 
@@ -50,11 +53,6 @@ def totals(queries: Iterable[QueryEvidence]) -> dict[str, float]:
 def work_items(counted: Work) -> Iterator[tuple[str, int]]:
     """The counters by their short names, in the order they are shown."""
     return ((name, getattr(counted, name)) for name in WORK_METRICS)
-
-
-def repeated(query: QueryEvidence) -> int:
-    """How often one call site executed this statement: the N of N+1."""
-    return max(Counter(statement.site for statement in query.executions).values(), default=0)
 
 
 def _query(key: str, executions: list[Statement], major: int) -> QueryEvidence:
@@ -73,7 +71,8 @@ def _query(key: str, executions: list[Statement], major: int) -> QueryEvidence:
         cost=round(sum(cost(plan) for plan in tops), 2),
         names=frozenset(_names(executions)),
         writes=kinds is Kind.WRITE,
-        why_unjudged=_why_unjudged(executions, kinds),
+        fetched=_fetched(executions),
+        why_unjudged=why_unjudged(executions, kinds),
         executions=tuple(executions),
     )
 
@@ -108,23 +107,22 @@ def _tops(statement: Statement, plans: list[Plan]) -> list[Plan]:
     return plans if any(plan.document.get("Triggers") for plan in tops) else tops
 
 
+def _fetched(executions: Sequence[Statement]) -> Fetched:
+    counted = [statement.size for statement in executions if statement.size is not None]
+    return Fetched(
+        rows=sum(statement.rows for statement in executions),
+        largest=max((statement.rows for statement in executions), default=0),
+        size=sum(counted) if counted else None,
+        how=tuple(dict.fromkeys(statement.fetched for statement in executions)),
+    )
+
+
 def _names(executions: list[Statement]) -> Iterator[str]:
     for statement in executions:
         if statement.site and statement.site.function:
             yield statement.site.function
         if name := perf_name(statement.sql):
             yield name
-
-
-def _why_unjudged(executions: list[Statement], kinds: Kind) -> str | None:
-    if kinds is Kind.UTILITY:
-        return None
-    for statement in executions:
-        if statement.error:
-            return f"the statement failed with SQLSTATE {statement.error}"
-        if not statement.plans:
-            return statement.why_no_plan or "no plan was seen"
-    return None
 
 
 def site_of(query: QueryEvidence) -> Site | None:

@@ -32,7 +32,6 @@ PARTS = {
     "the query cache",
     "replicas",
     "production statistics",
-    "capture scopes",
 }
 
 

@@ -73,7 +73,7 @@ def test_equal_plan_documents_are_kept_once(hub: Hub, dsn: str) -> None:
         for n in range(1, 61):
             connection.execute("SELECT note FROM orders WHERE id = %s", (n,))
         assert hub.recording is not None
-        assert len(hub.recording.documents) <= 12
+        assert len(hub.recording.documents.whole) <= 12
     assert [len(s.plans) for s in hub.stop()] == [1] * 60
 
 
