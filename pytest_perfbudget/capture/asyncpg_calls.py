@@ -86,12 +86,14 @@ def failed(call: Call, error: BaseException, *, left: bool) -> None:
 
 
 def returned(call: Call, protocol: Any, portal: str = "") -> None:
-    """The answer is there; a ``portal`` with a name is a cursor's, whose plan comes when it is closed."""
+    """The answer is there; a ``portal`` with a name is a cursor's, whose plan comes when it is closed, and which leaves
+    the portal without a name open."""
     tap = protocol.__dict__[TAP]
-    tap.returned(call, protocol.is_in_transaction())
     if portal:
         tap.cursors[portal] = call
         tap.declared(call)
+    else:
+        tap.returned(call, protocol.is_in_transaction())
 
 
 def cursor_of(protocol: Any, portal: str) -> Call | None:

@@ -45,6 +45,8 @@ class AsyncpgTap(Portals):
         connection = self._connection()
         if connection is None or connection.is_closed() or self.stepping is not None:
             return None
+        if connection._protocol._is_cancelling():  # the answer to the cancelled statement is still to come
+            return None
         if connection._loop.is_running() and _get_running_loop() is not connection._loop:
             return None
         transport = connection._transport

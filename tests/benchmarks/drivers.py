@@ -14,9 +14,10 @@ import tempfile
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import Any
 
 import asyncpg
@@ -35,7 +36,15 @@ from pytest_perfbudget.postgres.server import Request
 
 ROUNDS, PER_ROUND, WARM = 150, 50, 10
 SCHEMA = "CREATE TABLE numbers (id bigint PRIMARY KEY); INSERT INTO numbers SELECT generate_series(1, 1000)"
-Statement = Callable[[int], Any]
+
+
+@dataclass
+class Open:
+    """A connection: what executes the statement on it with a number, the loop if that is to be awaited, its end."""
+
+    statement: Callable[[int], Any]
+    close: Callable[[], Any]
+    loop: asyncio.AbstractEventLoop | None = None
 
 
 class Base(DeclarativeBase):
@@ -47,12 +56,13 @@ class Number(Base):
     id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
 
 
-def on_psycopg(dsn: str) -> tuple[Statement, None]:
+def on_psycopg(dsn: str) -> Open:
     connection = psycopg.connect(dsn, autocommit=True)
-    return lambda n: connection.execute("SELECT id FROM numbers WHERE id = %s", (n,)).fetchall(), None
+    query = "SELECT id FROM numbers WHERE id = %s"
+    return Open(lambda n: connection.execute(query, (n,)).fetchall(), connection.close)
 
 
-def on_psycopg2(dsn: str) -> tuple[Statement, None]:
+def on_psycopg2(dsn: str) -> Open:
     connection = psycopg2.connect(dsn)
     connection.autocommit = True
 
@@ -61,30 +71,29 @@ def on_psycopg2(dsn: str) -> tuple[Statement, None]:
             cursor.execute("SELECT id FROM numbers WHERE id = %s", (n,))
             cursor.fetchall()
 
-    return statement, None
+    return Open(statement, connection.close)
 
 
-def on_asyncpg(dsn: str) -> tuple[Statement, asyncio.AbstractEventLoop]:
+def on_asyncpg(dsn: str) -> Open:
     loop = asyncio.new_event_loop()
     connection = loop.run_until_complete(asyncpg.connect(dsn))
-    return lambda n: connection.fetch("SELECT id FROM numbers WHERE id = $1", n), loop
+    return Open(lambda n: connection.fetch("SELECT id FROM numbers WHERE id = $1", n), connection.close, loop)
 
 
-def on_core(dsn: str) -> tuple[Statement, None]:
+def on_core(dsn: str) -> Open:
     engine = create_engine(make_url(dsn).set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT")
     connection, query = engine.connect(), text("SELECT id FROM numbers WHERE id = :n")
-    return lambda n: connection.execute(query, {"n": n}).all(), None
+    return Open(lambda n: connection.execute(query, {"n": n}).all(), connection.close)
 
 
-def on_orm(dsn: str) -> tuple[Statement, None]:
+def on_orm(dsn: str) -> Open:
     engine = create_engine(make_url(dsn).set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT")
     session = Session(engine)
-    return lambda n: session.scalars(select(Number).where(Number.id == n % 1000 + 1)).all(), None
+    return Open(lambda n: session.scalars(select(Number).where(Number.id == n % 1000 + 1)).all(), session.close)
 
 
-def on_async_core(dsn: str) -> tuple[Statement, asyncio.AbstractEventLoop]:
+def on_async_core(dsn: str) -> Open:
     loop = asyncio.new_event_loop()
-    # Without a pool, which would complain of a connection that goes with this process.
     url = make_url(dsn).set(drivername="postgresql+asyncpg")
     engine = create_async_engine(url, isolation_level="AUTOCOMMIT", poolclass=NullPool)
 
@@ -93,7 +102,7 @@ def on_async_core(dsn: str) -> tuple[Statement, asyncio.AbstractEventLoop]:
 
     connection = loop.run_until_complete(connect())
     query = text("SELECT id FROM numbers WHERE id = :n")
-    return lambda n: connection.execute(query, {"n": n}), loop
+    return Open(lambda n: connection.execute(query, {"n": n}), connection.close, loop)
 
 
 KINDS = {
@@ -106,25 +115,24 @@ KINDS = {
 }
 
 
-def timed(statement: Statement, loop: asyncio.AbstractEventLoop | None) -> float:
-    """Seconds of one statement, the mean of a round."""
+def timed(on: Open) -> tuple[float, float]:
+    """Microseconds of one statement, the mean of a round: on the clock, and of this process's CPU."""
 
-    async def awaited() -> float:
-        for n in range(WARM):
-            await statement(n)
-        started = perf_counter()
-        for n in range(PER_ROUND):
-            await statement(n)
-        return (perf_counter() - started) / PER_ROUND
+    async def awaited(times: int) -> None:
+        for n in range(times):
+            await on.statement(n)
 
-    if loop is not None:
-        return loop.run_until_complete(awaited())
-    for n in range(WARM):
-        statement(n)
-    started = perf_counter()
-    for n in range(PER_ROUND):
-        statement(n)
-    return (perf_counter() - started) / PER_ROUND
+    def executed(times: int) -> None:
+        if on.loop is not None:
+            on.loop.run_until_complete(awaited(times))
+            return
+        for n in range(times):
+            on.statement(n)
+
+    executed(WARM)
+    started, cpu = perf_counter(), process_time()
+    executed(PER_ROUND)
+    return (perf_counter() - started) / PER_ROUND * 1e6, (process_time() - cpu) / PER_ROUND * 1e6
 
 
 @contextmanager
@@ -140,24 +148,30 @@ def watched(hub: Hub) -> Iterator[None]:
             driver.uninstall()
 
 
-def added(kind: Callable[[str], Any], without: str, within: str, *, record: bool = True) -> tuple[float, float]:
-    """Microseconds of a statement, and those that capture adds; connections are made while the driver is watched."""
+def added(kind: Callable[[str], Open], without: str, within: str, *, record: bool = True) -> tuple[float, float, float]:
+    """Of a statement its microseconds, and those that capture adds on the clock and of CPU. Connections are made while
+    the driver is watched; with ``record`` false nothing is when they are timed."""
     hub = Hub()
     hub.watch("plain")
     hub.watch("plans")
     with watched(hub):
         off = kind(without)
         on = off if within == without else kind(within)
-        timed(*off), timed(*on)
+        timed(off), timed(on)
     bare, seen = [], []
     for turn in range(ROUNDS):
         for side in ((0, 1), (1, 0))[turn % 2]:
             if side and record:
                 with watched(hub):
-                    seen.append(timed(*on))
+                    seen.append(timed(on))
             else:
-                (seen if side else bare).append(timed(*(on if side else off)))
-    return median(bare) * 1e6, median(b - a for a, b in zip(bare, seen, strict=True)) * 1e6
+                (seen if side else bare).append(timed(on if side else off))
+    for one in {id(off): off, id(on): on}.values():
+        closing = one.close()
+        if one.loop is not None:
+            one.loop.run_until_complete(closing)
+    clock, cpu = (median(b[n] - a[n] for a, b in zip(bare, seen, strict=True)) for n in (0, 1))
+    return median(a[0] for a in bare), clock, cpu
 
 
 def main() -> None:
@@ -175,12 +189,13 @@ def main() -> None:
         for dsn in dsns.values():
             with psycopg.connect(dsn, autocommit=True) as connection:
                 connection.execute(SCHEMA)
-        print(f"{'':<32}{'bare':>10}{'null':>10}{'client':>10}{'plans':>10}   µs, median of {ROUNDS} pairs")
+        columns = "".join(f"{word:>20}" for word in ("null", "client", "plans"))
+        print(f"{'':<32}{'bare':>10}{columns}   µs on the clock (CPU), median of {ROUNDS} pairs")
         for name, kind in KINDS.items():
-            bare, null = added(kind, dsns["plain"], dsns["plain"], record=False)
-            _, client = added(kind, dsns["plain"], dsns["plain"])
-            _, plans = added(kind, dsns["plain"], dsns["plans"])
-            print(f"{name:<32}{bare:>10.1f}{null:>+10.1f}{client:>+10.1f}{plans:>+10.1f}", flush=True)
+            null = added(kind, dsns["plain"], dsns["plain"], record=False)
+            figures = [null, added(kind, dsns["plain"], dsns["plain"]), added(kind, dsns["plain"], dsns["plans"])]
+            shown = "".join(f"{f'{clock:+.1f} ({cpu:+.1f})':>20}" for _, clock, cpu in figures)
+            print(f"{name:<32}{null[0]:>10.1f}{shown}", flush=True)
     finally:
         server.close()
         shutil.rmtree(cache, ignore_errors=True)

@@ -197,6 +197,21 @@ def test_the_plan_of_a_transaction_left_open_is_fetched_when_the_recording_ends(
     loop.close()
 
 
+def test_a_connection_that_is_being_cancelled_is_left_alone(hub: Hub, dsn: str) -> None:
+    loop = asyncio.new_event_loop()
+    connection = loop.run_until_complete(asyncpg.connect(dsn))
+    transaction = connection.transaction()
+    loop.run_until_complete(transaction.start())
+    loop.run_until_complete(connection.fetch(ONE, 7))
+    with pytest.raises(asyncio.TimeoutError):
+        loop.run_until_complete(connection.fetch("SELECT pg_sleep(5)", timeout=0.05))
+    assert [s.error for s in hub.stop()] == [None, "TimeoutError"]
+    loop.run_until_complete(transaction.rollback())
+    assert loop.run_until_complete(connection.fetchval(ONE, 8)) == "n8"
+    loop.run_until_complete(connection.close())
+    loop.close()
+
+
 def test_a_cursor_counts_its_batches(hub: Hub, dsn: str) -> None:
     async def body(connection: asyncpg.Connection) -> None:
         async with connection.transaction():
