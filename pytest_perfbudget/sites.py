@@ -37,51 +37,60 @@ def call_site(skip: int = 0, root: str = "") -> Site | None:
     frame that called the driver. None where there is neither.
     """
     frame: FrameType | None = sys._getframe(skip + 1)
-    caller: FrameType | None = None
     outer: FrameType | None = None
     files = _FILES.get(root) or _FILES.setdefault(root, {})
+    began = frame
     while frame is not None:
-        code = frame.f_code
-        if code.co_name == _SPAWN and (inner := _suspended(frame)) is not None:
-            outer, frame, code = frame.f_back, inner, inner.f_code
-        file = files.get(id(code)) or _seen(files, code, root)
-        if file.place:
-            return file.sites.get(frame.f_lasti) or _noted(file, frame)
-        if file.place is None and caller is None:
-            caller = frame
-        following = frame.f_back or outer or _beyond(frame)
-        outer = None if frame.f_back is None else outer
-        frame = following
-    return _site(caller.f_code.co_filename, caller) if caller else None
+        filename = frame.f_code.co_filename
+        file = files.get(filename, _UNSEEN)
+        if file is None:
+            if frame.f_code.co_name == _SPAWN and (inner := _suspended(frame)) is not None:
+                outer, frame = frame.f_back, inner
+            elif (following := frame.f_back) is not None:
+                frame = following
+            else:
+                frame, outer = outer or _beyond(frame), None
+        elif file is _UNSEEN:
+            place = _place(filename, root)
+            files[filename] = _File(place) if place else None
+        else:
+            return file.sites.get((id(frame.f_code), frame.f_lasti)) or _noted(file, frame)
+    return _caller(began)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _File:
-    """What is known of a code object and of the calls made in it, by their offsets: telling a line takes longer.
+    """A file of the user, as it is shown, and the calls made in it: by their code's identity (its hash is that of
+    everything in it) and offset in it, as telling the line takes longer. The code is kept, so that its identity is not
+    given to another."""
 
-    ``place`` is how a file of the user is shown; None for a library's, empty for one of a driver or of ours. The code
-    is kept, so that its identity is not given to another.
-    """
-
-    code: CodeType
-    place: str | None
-    sites: dict[int, Site] = field(default_factory=dict)
+    place: str
+    sites: dict[tuple[int, int], Site] = field(default_factory=dict)
+    codes: dict[int, CodeType] = field(default_factory=dict)
 
 
-_FILES: dict[str, dict[int, _File]] = {}
-"""By the root they are shown relative to, and the identity of the code: its hash is that of everything in it."""
-
-
-def _seen(files: dict[int, _File], code: CodeType, root: str) -> _File:
-    return files.setdefault(id(code), _File(code, _place(code.co_filename, root)))
+_UNSEEN = _File("")
+_FILES: dict[str, dict[str, _File | None]] = {}
+"""By the root they are shown relative to, and their names; None for a library's. This loop runs for every frame between
+a driver and the user, with the processor's caches full of something else."""
 
 
 def _noted(file: _File, frame: FrameType) -> Site:
     """A comprehension's function is told by the frame around it, which may be another the next time."""
-    site = _site(file.place or "", frame)
-    if not file.code.co_name.startswith("<"):
-        file.sites[frame.f_lasti] = site
+    site, code = _site(file.place, frame), frame.f_code
+    if not code.co_name.startswith("<"):
+        file.codes[id(code)] = code
+        file.sites[id(code), frame.f_lasti] = site
     return site
+
+
+def _caller(frame: FrameType | None) -> Site | None:
+    """Where every frame is a library's: the one that called the driver."""
+    while frame is not None:
+        if not _is_driver(frame.f_code.co_filename.replace("\\", "/")):
+            return _site(frame.f_code.co_filename, frame)
+        frame = frame.f_back or _beyond(frame)
+    return None
 
 
 def _site(place: str, frame: FrameType) -> Site:
@@ -93,13 +102,15 @@ def _site(place: str, frame: FrameType) -> Site:
 def calling_line(root: str = "") -> Site | None:
     """The line that called the driver's method from whose wrapper this is called; None where a library did."""
     frame: FrameType | None = sys._getframe(2)
-    files = _FILES.get(root) or _FILES.setdefault(root, {})
-    while frame is not None:
-        file = files.get(id(frame.f_code)) or _seen(files, frame.f_code, root)
-        if file.place != "":
-            return (file.sites.get(frame.f_lasti) or _noted(file, frame)) if file.place else None
+    while frame is not None and _beneath(frame.f_code.co_filename):
         frame = frame.f_back
-    return None
+    place = _place(frame.f_code.co_filename, root) if frame is not None else None
+    return _site(place, frame) if place and frame is not None else None
+
+
+@cache
+def _beneath(filename: str) -> bool:
+    return _is_driver(filename.replace("\\", "/"))
 
 
 def _suspended(spawn: FrameType) -> FrameType | None:
@@ -133,10 +144,9 @@ def _within(frame: FrameType, waiting: FrameType) -> bool:
 
 @cache
 def _place(filename: str, root: str) -> str | None:
+    """How a file of the user is shown; None for a library's, a driver's or ours."""
     name = filename.replace("\\", "/")
-    if _is_driver(name):
-        return ""
-    if any(part in name for part in _INSTALLED) or name.startswith(_standard()):
+    if _is_driver(name) or any(part in name for part in _INSTALLED) or name.startswith(_standard()):
         return None
     base = Path(root) if root else Path.cwd()
     path = Path(filename)

@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 _OPENING = b'{\n  "Query Text": '
-_KEPT = 4096
+_KEPT = 1024
 _DECODER = json.JSONDecoder()
 
 

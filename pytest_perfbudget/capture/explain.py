@@ -22,7 +22,7 @@ def fill(statements: Iterable[Statement], connection: psycopg.Connection[Any]) -
     """
     groups: dict[str, list[Statement]] = {}
     for statement in statements:
-        if not statement.plans and not statement.error and _plannable(statement):
+        if not statement.planned and not statement.error and _plannable(statement):
             groups.setdefault(identity(statement.sql), []).append(statement)
     for group in groups.values():
         _fill(group, connection)

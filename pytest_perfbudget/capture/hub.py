@@ -23,7 +23,18 @@ ORIGIN: ContextVar[Origin | None] = ContextVar("perfbudget_origin", default=None
 """For mappers: the relationship this thread or task is loading."""
 _LINE: ContextVar[Site | None] = ContextVar("perfbudget_line", default=None)
 _CASE: ContextVar[str | None] = ContextVar("perfbudget_case", default=None)
-_MUTED: ContextVar[bool] = ContextVar("perfbudget_muted", default=False)
+
+
+class _Mute:
+    """While it lasts; a task made meanwhile inherits it, and lives on."""
+
+    __slots__ = ("lasts",)
+
+    def __init__(self, lasts: bool) -> None:
+        self.lasts = lasts
+
+
+_MUTED: ContextVar[_Mute] = ContextVar("perfbudget_muted", default=_Mute(False))  # noqa: B039  # never changed
 
 
 class Hub:
@@ -91,16 +102,18 @@ class Hub:
 
     @contextmanager
     def mute(self) -> Iterator[None]:
-        """Statements sent meanwhile by this thread or task are the plugin's own."""
-        token = _MUTED.set(True)
+        """Statements sent meanwhile by this thread or task are the plugin's own, or nobody's."""
+        mute = _Mute(True)
+        token = _MUTED.set(mute)
         try:
             yield
         finally:
+            mute.lasts = False
             _MUTED.reset(token)
 
     def current(self) -> Recording | None:
         """For drivers: what a statement of this thread or task belongs to; None where nothing is recorded of it."""
-        return None if _MUTED.get() else self.recording
+        return None if _MUTED.get().lasts else self.recording
 
     def located(self, coroutine: Coroutine[Any, Any, T]) -> Coroutine[Any, Any, T]:
         """For the methods of asynchronous drivers: the coroutine, its statements being those of the line that made it.
@@ -113,7 +126,7 @@ class Hub:
         """For drivers: a call that starts now, or None where nothing is recorded. The call site is looked for ``skip``
         frames above the caller. ``list.append`` needs no lock."""
         recording = self.recording
-        if recording is None or _MUTED.get():
+        if recording is None or _MUTED.get().lasts:
             return None
         site = _LINE.get() or call_site(skip + 1, self._root)
         call = Call(recording, site, _CASE.get(), perf_counter(), ORIGIN.get())

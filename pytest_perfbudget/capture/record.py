@@ -186,3 +186,7 @@ class Captured(Statement):
     @plans.setter
     def plans(self, documents: Sequence[Document | dict[str, Any]]) -> None:
         self._documents = documents if isinstance(documents, tuple) else tuple(documents)
+
+    @property
+    def planned(self) -> bool:
+        return bool(self._documents)

@@ -43,6 +43,11 @@ class Statement:
     size: int | None = None
     fetched: str = "whole"
 
+    @property
+    def planned(self) -> bool:
+        """Whether it has a plan, without reading any."""
+        return bool(self.plans)
+
 
 WORK_METRICS = ("buffers", "rows", "rows_removed", "temp", "wal", "loops", "heap_fetches", "spills")
 """The counters of ``work.*`` in the order they are shown: 8 kB blocks touched; rows produced by all scans; rows

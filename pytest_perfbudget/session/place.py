@@ -178,7 +178,7 @@ class Place:
 
     def completed(self, statements: Sequence[Statement]) -> Sequence[Statement]:
         """The statements, those without a plan explained now."""
-        if any(not statement.plans for statement in statements):
+        if any(not statement.planned for statement in statements):
             with self.quiet() as connection:
                 fill(statements, connection)
         return statements

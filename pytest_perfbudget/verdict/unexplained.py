@@ -20,7 +20,7 @@ def why_unjudged(executions: Iterable[Statement], kinds: Kind) -> str | None:
 
 
 def _why(statement: Statement, kinds: Kind) -> str | None:
-    if statement.plans or (kinds is Kind.UTILITY and not _plans(statement)):
+    if statement.planned or (kinds is Kind.UTILITY and not _plans(statement)):
         return None
     if statement.error and _SQLSTATE.fullmatch(statement.error):
         return f"the statement failed with SQLSTATE {statement.error}"

@@ -127,15 +127,16 @@ def test_tests_of_every_shape_beside_every_plugin(together: Shop) -> None:
     together.lose_index()
     done = together.run("-n", "2", "--benchmark-disable", shuffled=True)
     assert done.code == 1
-    assert done.verdicts == dict.fromkeys(NAMES, "over")
+    again = {"test_run_again": "unjudged"}  # its third run fails by itself
+    assert done.verdicts == dict.fromkeys(NAMES, "regressed") | again
 
 
 LATENCY = '[one]\nlatency.p50 = "1 us"\n[many]\n'
 
 
 @pytest.mark.parametrize(
-    ("arguments", "why"),
-    [(["--cov=app"], "coverage watches every line of this process"), (["--pdb"], "the run is under --pdb")],
+    ("argument", "why"),
+    [("", ""), ("--cov=app", "coverage watches every line of this process"), ("--pdb", "the run is under --pdb")],
 )
 def test_nothing_is_timed_under_a_debugger_or_coverage(together: Shop, argument: str, why: str) -> None:
     together.write(**{"budgets/orders.toml": LATENCY})

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import threading
 
 import psycopg
@@ -65,6 +66,27 @@ def test_mute_is_for_this_thread_only(hub: Hub, dsn: str) -> None:
         thread.start()
         thread.join()
     assert [s.sql for s in hub.stop()] == ["SELECT 'theirs'"]
+
+
+def test_a_task_made_while_muted_is_muted_no_longer_than_that(hub: Hub, dsn: str) -> None:
+    """A fixture may start a server in a task, which works for the tests."""
+
+    async def serve(asked: asyncio.Event) -> None:
+        async with await psycopg.AsyncConnection.connect(dsn, autocommit=True) as connection:
+            await connection.execute("SELECT 'while muted'")
+            asked.set()
+            await asyncio.sleep(0.1)
+            await connection.execute("SELECT 'served'")
+
+    async def run() -> None:
+        asked = asyncio.Event()
+        with hub.mute():
+            server = asyncio.create_task(serve(asked))
+            await asked.wait()
+        await server
+
+    asyncio.run(run())
+    assert [s.sql for s in hub.stop()] == ["SELECT 'served'"]
 
 
 def test_equal_plan_documents_are_kept_once(hub: Hub, dsn: str) -> None:
