@@ -75,7 +75,7 @@ def _later(part: str, of: str, kind: Kind, example: str, meaning: str, unit: str
 
 _RULES, _GATES, _GROWTH = "plan rules", "time gates", "growth budgets"
 _MIGRATIONS, _CACHE = "migrations", "the query cache"
-_STATISTICS, _CAPTURE = "production statistics", "capture scopes"
+_STATISTICS = "production statistics"
 _FORBID = 'plan.forbid = ["Seq Scan on orders"]'
 _REQUIRE = 'plan.require = ["Index Access on orders"]'
 
@@ -182,6 +182,15 @@ _POOLS = (
 
 _STRUCTURE = (
     Key(
+        "capture",
+        BUDGET,
+        Kind.CHOICE,
+        "",
+        "what is counted. `call`: the test's body (default); `test`: what its own fixtures send before it, too",
+        'capture = "test"',
+        ("call", "test"),
+    ),
+    Key(
         "route",
         EACH,
         Kind.CHOICE,
@@ -225,7 +234,6 @@ _RESOURCES = (
     _later(_CACHE, TEST, Kind.COUNT, "cache.no_ttl = 0", "entries without an expiry", "entries"),
     _later(_STATISTICS, BUDGET, Kind.TEXT, 'statistics = "orders.stats.json"', "file of production statistics"),
     _later(_STATISTICS, BUDGET, Kind.TABLE, "scale = { orders = 50_000_000 }", "in `[suite]`: rows to plan for"),
-    _later(_CAPTURE, BUDGET, Kind.CHOICE, 'capture = "test"', "`call`: the test's body; `test`: its fixtures too"),
 )
 
 KEYS: tuple[Key, ...] = (*_PLAN, *_WORK, *_QUERIES, *_LATENCY, *_POOLS, *_STRUCTURE, *_RESOURCES)

@@ -11,7 +11,6 @@ from pytest_perfbudget.capture.asyncpg_params import Kinds
 from pytest_perfbudget.capture.asyncpg_wire import asked
 from pytest_perfbudget.capture.hub import Hub
 from pytest_perfbudget.capture.portals import Portals, Rows
-from pytest_perfbudget.capture.record import Recording
 
 OWNER, TAP = "_perfbudget_owner", "_perfbudget_tap"
 """Attributes of a protocol: a reference to its connection, and its tap."""
@@ -31,12 +30,11 @@ class AsyncpgTap(Portals):
         self.prepared: dict[str, float] = {}
         self.kinds: dict[Any, Kinds] = {}
 
-    def enter(self, recording: Recording) -> None:
-        if self._recording is not recording:
-            self.prepared, self.kinds = {}, {}
-        super().enter(recording)
+    def forget(self) -> None:
+        self.prepared, self.kinds = {}, {}
+        super().forget()
 
-    def flush(self) -> None:
+    def close_portal(self) -> None:
         """SHOW is a utility statement: it has no plan, and no effect on the transaction."""
         connection = self._connection()
         if self._waiting and connection is not None and connection._protocol and connection.is_in_transaction():

@@ -25,21 +25,36 @@ PLACE: ContextVar[Callable[[Site | None, str], Site | None] | None] = ContextVar
 """For code in files that are no Python: given the call site and the root, a better one."""
 _LINE: ContextVar[Site | None] = ContextVar("perfbudget_line", default=None)
 _CASE: ContextVar[str | None] = ContextVar("perfbudget_case", default=None)
-_MUTED: ContextVar[bool] = ContextVar("perfbudget_muted", default=False)
+
+
+class _Mute:
+    """While it lasts; a task made meanwhile inherits it, and lives on."""
+
+    __slots__ = ("lasts",)
+
+    def __init__(self, lasts: bool) -> None:
+        self.lasts = lasts
+
+
+_MUTED: ContextVar[_Mute] = ContextVar("perfbudget_muted", default=_Mute(False))  # noqa: B039  # never changed
 
 
 class Hub:
     """Collects between ``start`` and ``stop``.
 
-    ``recording`` may be read at any time. ``root`` is the folder call sites are shown relative to. ``taps`` are the
-    connections that drivers have seen and that are still there.
+    ``recording`` may be read at any time; ``ended`` are the statements of the last one. ``root`` is the folder call
+    sites are shown relative to; with ``measures`` recordings count the bytes of results. ``taps`` are the connections
+    that drivers have seen and that are still there.
     """
 
     def __init__(self, root: str = "") -> None:
         self.recording: Recording | None = None
+        self.measures = False
+        self.ended: tuple[Statement, ...] = ()
         self.databases: frozenset[str] = frozenset()
         self.taps: WeakSet[Source] = WeakSet()
         self.witnesses: tuple[Witness, ...] = ()
+        self._parts: list[list[Call]] = []
         self._root = root
         self._lock = threading.Lock()
 
@@ -54,7 +69,7 @@ class Hub:
     def start(self) -> None:
         """Begin a recording; one that was not stopped is thrown away."""
         with self._lock:
-            self.recording = Recording()
+            self.recording, self.ended = Recording(measures=self.measures), ()
         for witness in self.witnesses:
             witness.start()
 
@@ -66,7 +81,26 @@ class Hub:
             recording.flush()
             for witness in self.witnesses:
                 witness.collect(recording)
-        return recording.statements() if recording else ()
+            self.ended = recording.end()
+        return self.ended if recording else ()
+
+    @contextmanager
+    def part(self, measures: bool = False) -> Iterator[list[Call]]:
+        """The calls that begin meanwhile, in this recording and those that follow it; ``measures`` counts bytes."""
+        calls: list[Call] = []
+        before = self.measures
+        self._measure(before or measures)
+        self._parts = [*self._parts, calls]
+        try:
+            yield calls
+        finally:
+            self._measure(before)
+            self._parts = [part for part in self._parts if part is not calls]
+
+    def _measure(self, measures: bool) -> None:
+        self.measures = measures
+        if self.recording is not None:
+            self.recording.measures = measures
 
     def check(self) -> None:
         """Raises PerfbudgetError: a witness could not see everything of the last recording."""
@@ -84,16 +118,18 @@ class Hub:
 
     @contextmanager
     def mute(self) -> Iterator[None]:
-        """Statements sent meanwhile by this thread or task are the plugin's own."""
-        token = _MUTED.set(True)
+        """Statements sent meanwhile by this thread or task are the plugin's own, or nobody's."""
+        mute = _Mute(True)
+        token = _MUTED.set(mute)
         try:
             yield
         finally:
+            mute.lasts = False
             _MUTED.reset(token)
 
     def current(self) -> Recording | None:
         """For drivers: what a statement of this thread or task belongs to; None where nothing is recorded of it."""
-        return None if _MUTED.get() else self.recording
+        return None if _MUTED.get().lasts else self.recording
 
     def located(self, coroutine: Coroutine[Any, Any, T]) -> Coroutine[Any, Any, T]:
         """For the methods of asynchronous drivers: the coroutine, its statements being those of the line that made it.
@@ -106,15 +142,18 @@ class Hub:
         """The call site, looked for ``skip`` frames above the caller."""
         return call_site(skip + 1, self._root)
 
-    def begin(self) -> Call | None:
-        """For drivers: a call that starts now, or None where nothing is recorded. ``list.append`` needs no lock."""
+    def begin(self, skip: int = 0) -> Call | None:
+        """For drivers: a call that starts now, or None where nothing is recorded. The call site is looked for ``skip``
+        frames above the caller. ``list.append`` needs no lock."""
         if (recording := self.current()) is None:
             return None
-        site = _LINE.get() or call_site(2, self._root)
+        site = _LINE.get() or call_site(skip + 1, self._root)
         if (place := PLACE.get()) is not None:
             site = place(site, self._root)
         call = Call(recording, site, _CASE.get(), perf_counter(), ORIGIN.get())
         recording.calls.append(call)
+        for part in self._parts:
+            part.append(call)
         return call
 
 

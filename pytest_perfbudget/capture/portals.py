@@ -25,12 +25,12 @@ class Portals:
     __slots__ = (
         "__weakref__",
         "_held",
-        "_portal",
-        "_recording",
         "_waiting",
         "backend",
         "cursors",
         "database",
+        "portal",
+        "recording",
         "standby",
         "stepping",
     )
@@ -44,8 +44,8 @@ class Portals:
         self.standby = standby
         self.cursors: dict[str, Call] = {}
         self.stepping: Call | None = None
-        self._portal: Call | None = None
-        self._recording: Recording | None = None
+        self.portal: Call | None = None
+        self.recording: Recording | None = None
         self._waiting: list[Call] = []
         self._held: list[bytes] = []
 
@@ -55,21 +55,31 @@ class Portals:
         return bool(self._waiting)
 
     def flush(self) -> None:
-        """Have the last portal of an idle connection closed, so that its plan arrives; one that is busy is left
-        alone. Nothing here: what a driver can do, it says."""
+        """Have the last portal of an idle connection closed, so that its plan arrives; one that is busy is left alone.
+        The recording has ended."""
+        self.close_portal()
+        self.forget()
+
+    def close_portal(self) -> None:
+        """Nothing here: what a driver can do, it says."""
 
     def ask(self, sql: bytes) -> Rows | None:
         """The rows of a query of ours on the connection; None where it cannot be asked without disturbing anybody."""
         return None
 
     def enter(self, recording: Recording) -> None:
-        """What waits from an earlier recording waits for nothing."""
-        if self._recording is not recording:
-            self._recording = recording
-            self._waiting, self._held, self.cursors, self._portal = [], [], {}, None
+        """From now on of another recording: what waits from an earlier one waits for nothing."""
+        if self.recording is not recording:
+            self.forget()
+            self.recording = recording
             if self.late:
                 recording.sources.append(ref(self))
             recording.backends.add(self.backend)
+
+    def forget(self) -> None:
+        """Of the recording that has ended."""
+        self.recording = self.portal = self.stepping = None
+        self._waiting, self._held, self.cursors = [], [], {}
 
     def wait(self, call: Call) -> None:
         """``call`` has returned and ``call.owed`` of its plans have not come yet."""
@@ -79,20 +89,21 @@ class Portals:
     def declared(self, call: Call) -> None:
         """``call`` opened a server-side cursor: its plan comes when that is closed, however many portals later."""
         call.owed = 1
-        if self._portal is call:
-            self._portal = None
+        if self.portal is call:
+            self.portal = None
         else:
             self._waiting.append(call)
 
     def returned(self, call: Call, in_transaction: bool) -> None:
         """``call`` has returned with its result. The portal before it is closed: what gave no plan gives none."""
-        if self._portal in self._waiting:
-            self._waiting.remove(self._portal)
-        self._portal = None
+        if self.portal is not None:
+            if self.portal in self._waiting:
+                self._waiting.remove(self.portal)
+            self.portal = None
         if in_transaction:
-            own = sum(auto_explain.query_text(body) == call.query for body in call.documents)
+            own = sum(call.made(document) for document in call.documents)
             if own < call.calls:
-                call.owed, self._portal = 1, call
+                call.owed, self.portal = 1, call
                 self._waiting.append(call)
 
     def place(self, body: bytes, call: Call | None) -> None:
@@ -107,8 +118,7 @@ class Portals:
         return bool(self._waiting) and self._owner(body) is not None
 
     def _owner(self, body: bytes) -> Call | None:
-        text = auto_explain.query_text(body)
-        return next((call for call in self._waiting if call.query == text), None)
+        return next((call for call in self._waiting if auto_explain.belongs(body, call.query)), None)
 
     def _settle(self) -> None:
         """Give what is held, up to each plan that names its owner, to that owner."""

@@ -11,7 +11,7 @@ from weakref import ReferenceType, ref
 from pytest_perfbudget.capture import auto_explain
 from pytest_perfbudget.capture.hub import CURRENT
 from pytest_perfbudget.capture.portals import Portals, Rows
-from pytest_perfbudget.capture.record import Call, Recording
+from pytest_perfbudget.capture.record import Call
 
 _MESSAGE_PRIMARY = ord("M")
 _INTRANS = 2
@@ -50,16 +50,13 @@ class Tap(Portals):
         elif self.application is not None:
             self.application(result)
 
-    def enter(self, recording: Recording) -> None:
-        if self._recording is not recording:
-            self.pipeline = self.last_piped = None
-        super().enter(recording)
+    def forget(self) -> None:
+        self.pipeline = self.last_piped = None
+        super().forget()
 
-    def flush(self) -> None:
-        """Close the last portal of an idle connection, so that its plan arrives; one that is busy is left alone.
-
-        SHOW is a utility statement: it has no plan, and no effect on the transaction.
-        """
+    def close_portal(self) -> None:
+        """Have the plan of the last statement, where the connection is idle within a transaction. SHOW is a utility
+        statement: it has no plan, and no effect on the transaction."""
         connection = self._connection()
         if connection is None or not self._waiting or connection.pgconn.transaction_status != _INTRANS:
             return

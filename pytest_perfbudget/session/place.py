@@ -25,6 +25,7 @@ from pytest_perfbudget.postgres.seeders import BUILTIN, Entry
 from pytest_perfbudget.postgres.server import Progress, Server
 from pytest_perfbudget.postgres.templates import Template, ensure
 from pytest_perfbudget.session.django import DjangoTenant
+from pytest_perfbudget.session.drivers import Drivers
 from pytest_perfbudget.session.facts import Facts, facts
 from pytest_perfbudget.session.options import Options
 from pytest_perfbudget.session.parts import Parts
@@ -46,6 +47,7 @@ class Place:
         self._options, self._parts, self._progress = options, parts, progress
         self.postgres = Postgres(options, parts, progress)
         self.hub = Hub(str(options.root))
+        self.drivers = Drivers(parts.drivers, self.hub)
         self.database = database_name(options.run_id, options.worker)
         self._server: Server | None = None
         self._failed: PerfbudgetError | None = None
@@ -170,7 +172,7 @@ class Place:
 
     def completed(self, statements: Sequence[Statement]) -> Sequence[Statement]:
         """The statements, those without a plan explained now."""
-        if any(not statement.plans for statement in statements):
+        if any(not statement.planned for statement in statements):
             with self.quiet() as connection:
                 fill(statements, connection)
         return statements
@@ -215,6 +217,7 @@ class Place:
     def close(self) -> None:
         """Drop this process's database and leave the server. One that was killed has nothing left to drop."""
         self._django.move_out()
+        self.drivers.close()
         if self._server is None:
             return
         try:

@@ -121,6 +121,7 @@ def read(
         baseline_ref=options.get("perf_baseline") or "",
         cache=environ.get("PERFBUDGET_CACHE") or None,
         ci=ci.evidence(environ),
+        debugger="--pdb" if options.get("usepdb") else "--trace" if options.get("trace") else "",
     )
     refuse_combinations(result)
     return result

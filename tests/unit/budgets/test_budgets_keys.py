@@ -31,7 +31,6 @@ PARTS = {
     "migrations",
     "the query cache",
     "production statistics",
-    "capture scopes",
 }
 
 
