@@ -102,6 +102,7 @@ class Shop:
         report.unlink(missing_ok=True)
         asked = [f"--perf-report=json:{report}"] if reported else []
         asked += [] if shuffled else ["-p", "no:randomly"]
+        asked += ["-o", "asyncio_default_fixture_loop_scope=function"]  # pytest-asyncio warns where nobody says it
         with self._monkeypatch.context() as patch:
             for name, value in (environ or {}).items():
                 patch.setenv(name, value)

@@ -110,7 +110,6 @@ def together(shop: Shop) -> Shop:
     for name in PLUGINS:
         distribution(name)
     shop.write(**{"app.py": APP, "test_shop.py": TEST, "budgets/orders.toml": BUDGET})
-    shop.append("pyproject.toml", '[tool.pytest.ini_options]\nasyncio_default_fixture_loop_scope = "function"\n')
     return shop
 
 
