@@ -84,16 +84,14 @@ class Examiner:
     def release(self) -> None:
         """The test has ended, perhaps before its body."""
         self._place.hub.stop()
+        self._place.settle()
 
     def examine(self, at: At) -> tuple[TestResult, str]:
         """The result of the test that was watched, and the text it fails with (empty if it passes)."""
         assert self._budget is not None
-        try:
-            with self._place.hub.mute():
-                evidence, judgement = self._judge(self._budget)
-                findings = self._explained(judgement, evidence)
-        finally:
-            self._place.horizon.release()
+        with self._place.hub.mute():
+            evidence, judgement = self._judge(self._budget)
+            findings = self._explained(judgement, evidence)
         failing = [f for f in findings if fails(f, ci=self._options.ci is not None, strict=self._options.strict)]
         failing = [f for f in failing if not self._recorded(f, evidence)]
         judged = not self._options.explain

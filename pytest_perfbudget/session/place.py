@@ -170,6 +170,11 @@ class Place:
         """What keeps the work of statements that write the same in every run."""
         return Horizon(self.server)
 
+    def settle(self) -> None:
+        """A test has ended: nothing is held for it any more."""
+        if "horizon" in vars(self):
+            self.horizon.release()
+
     def completed(self, statements: Sequence[Statement]) -> Sequence[Statement]:
         """The statements, those without a plan explained now."""
         if any(not statement.planned for statement in statements):
