@@ -163,6 +163,12 @@ def test_what_is_planted_is_found_at_its_line(
     assert [site["line"] for site in query["sites"]] == lines
 
 
+@pytest.mark.parametrize("way", WAYS[1:])
+def test_what_would_cure_the_repetition_is_named(report: dict[str, dict[str, Any]], way: str) -> None:
+    (finding,) = [one for one in report[f"test_one_by_one[{way}]"]["findings"] if one["code"] == "queries.repeated"]
+    assert finding["fix"].startswith('prefetch_related("lines")')
+
+
 WAYS_TO_TEST = """
 import pytest
 from django.db import connection, transaction

@@ -179,6 +179,13 @@ def test_what_is_planted_is_found_at_its_line(
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
+def test_what_would_cure_the_repetition_is_named(report: dict[tuple[str, str], dict[str, Any]], variant: str) -> None:
+    (finding,) = [one for one in report["one_by_one", variant]["findings"] if one["code"] == "queries.repeated"]
+    mapped = variant.startswith("shop_sqlalchemy")
+    assert finding["fix"].startswith("selectinload(Order.lines)" if mapped else "send it once for all 20")
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
 def test_the_slow_body_of_the_function_is_a_plan_of_the_statement(
     report: dict[tuple[str, str], dict[str, Any]], variant: str
 ) -> None:
