@@ -14,8 +14,6 @@ from functools import partial
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from pytest_perfbudget.capture.psycopg3_calls import converting
-
 if TYPE_CHECKING:
     from pytest_perfbudget.capture.hub import Hub
 
@@ -45,6 +43,8 @@ class Psycopg3:
             original = kind.__dict__[name]
             self._originals.append((kind, name, original))
             setattr(kind, name, wrap(original, self))
+        from pytest_perfbudget.capture.psycopg3_calls import converting
+
         for kind in _converters():
             self._originals.append((kind, _CONVERT, kind.__dict__[_CONVERT]))
             setattr(kind, _CONVERT, converting(kind.__dict__[_CONVERT]))
