@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from pytest_perfbudget.postgres.seed import Seed
 
-_FORMAT = 1
+_FORMAT = 2
 """Of templates: raised whenever building or preparing changes, so that none made before is used."""
 
 _KEPT = 10
