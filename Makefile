@@ -56,6 +56,8 @@ figures: $(VENV)/dev.stamp
 	$(BIN)/python -m pytest tests/benchmarks/rules.py
 	$(BIN)/python tests/benchmarks/pool.py
 	$(BIN)/python tests/benchmarks/gate_power.py
+	$(BIN)/python tests/benchmarks/drivers.py
+	$(BIN)/python tests/benchmarks/remote_overhead.py
 
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

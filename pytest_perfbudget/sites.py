@@ -3,27 +3,34 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
-from functools import cache, lru_cache
+from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
-from types import FrameType
+from types import CodeType, FrameType
 from typing import Any
 
 _PACKAGE = str(Path(__file__).parent) + "/"
 _INSTALLED = ("/site-packages/", "/dist-packages/")
-_DRIVERS = ("psycopg", "psycopg_pool")
+_SPAWN = "greenlet_spawn"
+_DRIVERS = ("psycopg", "psycopg_pool", "asyncpg", "psycopg2")
 
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """Where the user's code sent a statement: the first frame outside libraries."""
+    """Where the user's code sent a statement: the first frame outside libraries.
+
+    ``line`` 0 has no line: ``file`` then says in words which application it was.
+    """
 
     file: str
     line: int
     function: str = ""
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}"
+        return f"{self.file}:{self.line}" if self.line else self.file
+
+
+_SITES: dict[tuple[str, int, str], Site] = {}
 
 
 def call_site(skip: int = 0, root: str = "") -> Site | None:
@@ -33,16 +40,93 @@ def call_site(skip: int = 0, root: str = "") -> Site | None:
     frame that called the driver. None where there is neither.
     """
     frame: FrameType | None = sys._getframe(skip + 1)
-    caller: FrameType | None = None
+    outer: FrameType | None = None
+    files = _FILES.get(root) or _FILES.setdefault(root, {})
+    began = frame
     while frame is not None:
         filename = frame.f_code.co_filename
-        place = _place(filename, root)
-        if place is not None:
-            return _site(place, frame.f_lineno, _function(frame))
-        if caller is None and not _is_driver(filename):
-            caller = frame
+        file = files.get(filename, _UNSEEN)
+        if file is None:
+            if frame.f_code.co_name == _SPAWN and (inner := _suspended(frame)) is not None:
+                outer, frame = frame.f_back, inner
+            elif (following := frame.f_back) is not None:
+                frame = following
+            else:
+                frame, outer = outer or _beyond(frame), None
+        elif file is _UNSEEN:
+            place = _place(filename, root)
+            files[filename] = _File(place) if place else None
+        else:
+            return file.sites.get((id(frame.f_code), frame.f_lasti)) or _noted(file, frame)
+    return _caller(began)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _File:
+    """A file of the user, as it is shown, and the calls made in it: by their code's identity (its hash is that of
+    everything in it) and offset in it, as telling the line takes longer. The code is kept, so that its identity is not
+    given to another."""
+
+    place: str
+    sites: dict[tuple[int, int], Site] = field(default_factory=dict)
+    codes: dict[int, CodeType] = field(default_factory=dict)
+
+
+_UNSEEN = _File("")
+_FILES: dict[str, dict[str, _File | None]] = {}
+"""By the root they are shown relative to, and their names; None for a library's. This loop runs for every frame between
+a driver and the user, with the processor's caches full of something else."""
+
+
+def _noted(file: _File, frame: FrameType) -> Site:
+    """A comprehension's function is told by the frame around it, which may be another the next time."""
+    site, code = _site(file.place, frame), frame.f_code
+    if not code.co_name.startswith("<"):
+        file.codes[id(code)] = code
+        file.sites[id(code), frame.f_lasti] = site
+    return site
+
+
+def _caller(frame: FrameType | None) -> Site | None:
+    """Where every frame is a library's: the one that called the driver."""
+    while frame is not None:
+        if not _is_driver(frame.f_code.co_filename.replace("\\", "/")):
+            return _site(frame.f_code.co_filename, frame)
         frame = frame.f_back or _beyond(frame)
-    return _site(caller.f_code.co_filename, caller.f_lineno, _function(caller)) if caller else None
+    return None
+
+
+def _site(place: str, frame: FrameType) -> Site:
+    """One object for each line, however many statements it sends."""
+    key = (place, frame.f_lineno, _function(frame))
+    return _SITES.get(key) or _SITES.setdefault(key, Site(*key))
+
+
+def shown(filename: str, root: str = "") -> str | None:
+    """How a file of the user is shown, relative to ``root`` where it is below it; None for a library's."""
+    return _place(filename, root) or None
+
+
+def calling_line(root: str = "") -> Site | None:
+    """The line that called the driver's method from whose wrapper this is called; None where a library did."""
+    frame: FrameType | None = sys._getframe(2)
+    while frame is not None and _beneath(frame.f_code.co_filename):
+        frame = frame.f_back
+    place = _place(frame.f_code.co_filename, root) if frame is not None else None
+    return _site(place, frame) if place and frame is not None else None
+
+
+@cache
+def _beneath(filename: str) -> bool:
+    return _is_driver(filename.replace("\\", "/"))
+
+
+def _suspended(spawn: FrameType) -> FrameType | None:
+    """Where the code in a greenlet waits for what the frame ``spawn`` of SQLAlchemy's awaits for it: under ``run_sync``
+    that is the user's, who touched an attribute."""
+    greenlet = spawn.f_locals.get("context")
+    frame: FrameType | None = getattr(greenlet, "gr_frame", None)
+    return frame
 
 
 def _beyond(frame: FrameType) -> FrameType | None:
@@ -68,10 +152,9 @@ def _within(frame: FrameType, waiting: FrameType) -> bool:
 
 @cache
 def _place(filename: str, root: str) -> str | None:
-    """How a file of the user is shown; None for a library's."""
+    """How a file of the user is shown; None for a library's, a driver's or ours."""
     name = filename.replace("\\", "/")
-    library = any(part in name for part in _INSTALLED) or name.startswith(_standard())
-    if name.startswith("<") or library or _is_driver(filename):
+    if _is_driver(name) or any(part in name for part in _INSTALLED) or name.startswith(_standard()):
         return None
     base = Path(root) if root else Path.cwd()
     path = Path(filename)
@@ -86,20 +169,12 @@ def _standard() -> tuple[str, ...]:
     return tuple(sysconfig.get_path(name).replace("\\", "/") + "/" for name in ("stdlib", "platstdlib"))
 
 
-@cache
-def _is_driver(filename: str) -> bool:
-    name = filename.replace("\\", "/")
+def _is_driver(name: str) -> bool:
     loaded = (sys.modules.get(driver) for driver in _DRIVERS)
     folders = tuple(
         str(Path(module.__file__).parent.as_posix()) + "/" for module in loaded if module and module.__file__
     )
     return name.startswith(("<", _PACKAGE, *folders))
-
-
-@lru_cache(maxsize=4096)
-def _site(file: str, line: int, function: str) -> Site:
-    """One object for each line, however many statements it sends."""
-    return Site(file, line, function)
 
 
 def _function(frame: FrameType) -> str:

@@ -12,6 +12,7 @@ import pytest
 from snapshots import matches
 
 from pytest_perfbudget.budgets.keys import KEYS
+from pytest_perfbudget.capture.driver import BUILTIN as DRIVERS
 from pytest_perfbudget.cli.main import COMMANDS
 from pytest_perfbudget.plugin import fixtures, hookspecs
 from pytest_perfbudget.plugin.options import OPTIONS
@@ -47,6 +48,11 @@ def test_every_table_of_the_settings_and_every_profile_is_documented(word: str) 
 @pytest.mark.parametrize("key", [key.name for key in KEYS])
 def test_every_key_of_a_budget_is_documented(key: str) -> None:
     assert f"`{key}`" in page("budgets.md")
+
+
+@pytest.mark.parametrize("driver", [driver.name for driver in DRIVERS])
+def test_every_driver_is_documented(driver: str) -> None:
+    assert driver in page("drivers.md")
 
 
 @pytest.mark.parametrize("name", [name for name in vars(fixtures) if name.startswith("perf")])

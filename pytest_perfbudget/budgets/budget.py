@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 ClauseKey = Literal["plan.forbid", "plan.require"]
 PlanBaseline = Literal["exact", "no-worse", "off"]
 Server = Literal["primary", "replica"]
+Capture = Literal["call", "test"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +99,7 @@ class Budget:
     regress: Regress = Regress()
     latency_writes: bool = False
     route: Route | None = None
+    capture: Capture = "call"
     queries: Mapping[str, Budget] = field(default_factory=dict)
     waivers: tuple[Waiver, ...] = ()
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from pytest_perfbudget.budgets.complaints import Complaints
-from pytest_perfbudget.budgets.keys import BY_NAME, GROUPS, Key, judged_in
+from pytest_perfbudget.budgets.key import Key
+from pytest_perfbudget.budgets.keys import BY_NAME, GROUPS, judged_in
 from pytest_perfbudget.budgets.nearest import did_you_mean
 from pytest_perfbudget.budgets.places import Path, Places, written
 from pytest_perfbudget.errors import At, BudgetError

@@ -5,52 +5,9 @@ The reference page, the error texts and the reader are all made from this table.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from enum import StrEnum
+from pytest_perfbudget.budgets.key import Key, Kind
 
 EACH, TEST, BUDGET, MIGRATION = "each statement", "the test", "the budget", "a migration"
-
-
-class Kind(StrEnum):
-    """The type of a key's value, in the words of the reference page."""
-
-    COUNT = "count"
-    NUMBER = "number"
-    DURATION = "duration"
-    PERCENTAGE = "percentage"
-    MARGIN = "percentage or table"
-    PATTERNS = "list of patterns"
-    CHOICE = "choice"
-    SWITCH = "true or false"
-    TEXT = "text"
-    TABLE = "table"
-    TABLES = "list of tables"
-
-
-@dataclass(frozen=True, slots=True)
-class Key:
-    """One key. ``of`` is what it applies to; ``unit`` what its number counts (``"s"`` for durations);
-    ``example`` a line of TOML; ``arrives_with`` the part of the product that will judge it, None where it is judged.
-    """
-
-    name: str
-    of: str
-    kind: Kind
-    unit: str
-    meaning: str
-    example: str
-    choices: tuple[str, ...] = ()
-    arrives_with: str | None = None
-
-    @property
-    def limits(self) -> bool:
-        """Whether the value is a number that a measurement is held to."""
-        return self.kind in (Kind.COUNT, Kind.NUMBER, Kind.DURATION) or self.least
-
-    @property
-    def least(self) -> bool:
-        """Whether the measurement may not be less; otherwise it may not be more."""
-        return self.name.endswith(".hit_rate")
 
 
 def _work(metric: str, example: int, meaning: str) -> Key:
@@ -75,7 +32,7 @@ def _later(part: str, of: str, kind: Kind, example: str, meaning: str, unit: str
 
 _RULES, _GATES, _GROWTH = "plan rules", "time gates", "growth budgets"
 _MIGRATIONS, _CACHE = "migrations", "the query cache"
-_STATISTICS, _CAPTURE = "production statistics", "capture scopes"
+_STATISTICS = "production statistics"
 _FORBID = 'plan.forbid = ["Seq Scan on orders"]'
 _REQUIRE = 'plan.require = ["Index Access on orders"]'
 
@@ -182,6 +139,15 @@ _POOLS = (
 
 _STRUCTURE = (
     Key(
+        "capture",
+        BUDGET,
+        Kind.CHOICE,
+        "",
+        "what is counted. `call`: the test's body (default); `test`: what its own fixtures send before it, too",
+        'capture = "test"',
+        ("call", "test"),
+    ),
+    Key(
         "route",
         EACH,
         Kind.CHOICE,
@@ -225,7 +191,6 @@ _RESOURCES = (
     _later(_CACHE, TEST, Kind.COUNT, "cache.no_ttl = 0", "entries without an expiry", "entries"),
     _later(_STATISTICS, BUDGET, Kind.TEXT, 'statistics = "orders.stats.json"', "file of production statistics"),
     _later(_STATISTICS, BUDGET, Kind.TABLE, "scale = { orders = 50_000_000 }", "in `[suite]`: rows to plan for"),
-    _later(_CAPTURE, BUDGET, Kind.CHOICE, 'capture = "test"', "`call`: the test's body; `test`: its fixtures too"),
 )
 
 KEYS: tuple[Key, ...] = (*_PLAN, *_WORK, *_QUERIES, *_LATENCY, *_POOLS, *_STRUCTURE, *_RESOURCES)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Literal, cast
 
-from pytest_perfbudget.budgets.budget import Budget, Clause, PlanBaseline, Route, Server
+from pytest_perfbudget.budgets.budget import Budget, Capture, Clause, PlanBaseline, Route, Server
 from pytest_perfbudget.budgets.contradictions import contradictions
 from pytest_perfbudget.budgets.entries import Entry, Source, entries
 from pytest_perfbudget.budgets.keys import BY_NAME
@@ -20,7 +20,7 @@ _WHOLE = tuple(name for name in BY_NAME if name.startswith(("pool.", "plan_cache
 
 _ELSEWHERE = {
     "suite": ("query", "waive"),
-    "query": ("query", "waive", "plan.baseline", "work.regress", "latency.writes", *_WHOLE),
+    "query": ("query", "waive", "plan.baseline", "work.regress", "latency.writes", "capture", *_WHOLE),
     "budget": (),
 }
 """Keys that a kind of table cannot hold, because they are about one budget as a whole."""
@@ -68,6 +68,8 @@ def _take(budget: Budget, entry: Entry, source: Source, scope: Scope) -> Budget:
             return replace(budget, rules={**budget.rules, **rules(entry, source, narrowed=scope == "query")})
         case "route":
             return replace(budget, route=Route(cast(Server, choice(entry)), entry.at))
+        case "capture":
+            return replace(budget, capture=cast(Capture, choice(entry)))
         case "latency.writes":
             return replace(budget, latency_writes=switch(entry))
         case "work.regress":

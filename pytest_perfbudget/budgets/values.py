@@ -8,7 +8,7 @@ from typing import cast
 
 from pytest_perfbudget.budgets.budget import Clause, ClauseKey, Limit, Regress
 from pytest_perfbudget.budgets.entries import Entry
-from pytest_perfbudget.budgets.keys import Kind
+from pytest_perfbudget.budgets.key import Kind
 from pytest_perfbudget.budgets.nearest import did_you_mean
 from pytest_perfbudget.errors import BudgetError
 from pytest_perfbudget.units import DURATION_FORMS, ratio, seconds

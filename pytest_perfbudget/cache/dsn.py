@@ -90,16 +90,28 @@ class ClaimedRedis:
 
 def _claimed(client: Redis) -> bool:
     """Whether the database was empty, or abandoned by one of us, and is ours now."""
+    from redis.exceptions import WatchError
+
     if client.set(CLAIM, _claim(client), nx=True):
         if client.dbsize() == 1:
             return True
         client.delete(CLAIM)
         return False
-    found: Any = client.get(CLAIM)
-    if not found or not _abandoned(str(found), _now(client)):
-        return False
-    client.flushdb()
-    return bool(client.set(CLAIM, _claim(client), nx=True))
+    pipeline: Any = client.pipeline(transaction=True)
+    with pipeline as taking_over:
+        taking_over.watch(CLAIM)
+        found = taking_over.get(CLAIM)
+        if not found or not _abandoned(str(found), _now(client)):
+            return False
+        claim = _claim(client)
+        taking_over.multi()
+        taking_over.flushdb()
+        taking_over.set(CLAIM, claim)
+        try:
+            taking_over.execute()
+        except WatchError:
+            return False  # another worker was faster
+    return True
 
 
 def _claim(client: Redis) -> str:

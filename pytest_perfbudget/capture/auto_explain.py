@@ -7,7 +7,8 @@ from functools import lru_cache
 from typing import Any
 
 _OPENING = b'{\n  "Query Text": '
-_KEPT = 4096
+_KEPT = 1024
+_DECODER = json.JSONDecoder()
 
 
 def document(message: bytes) -> bytes | None:
@@ -32,7 +33,19 @@ def plan(body: bytes) -> dict[str, Any]:
     return decoded
 
 
+def belongs(body: bytes, query: bytes) -> bool:
+    """Whether a document is the plan of the statement whose text is ``query``."""
+    return body.startswith(_beginning(query)) or query_text(body) == query
+
+
 def query_text(body: bytes) -> bytes:
     """The statement a document belongs to, without decoding its plan."""
-    text, _ = json.JSONDecoder().raw_decode(body.decode("utf-8", "replace"), len(_OPENING))
+    text, _ = _DECODER.raw_decode(body.decode("utf-8", "replace"), len(_OPENING))
     return str(text).encode()
+
+
+@lru_cache(maxsize=1024)
+def _beginning(query: bytes) -> bytes:
+    """How a plan of ``query`` begins, by the rules of ``escape_json``: those of Python's json but for what is not
+    ASCII, which it leaves."""
+    return _OPENING + json.dumps(query.decode("utf-8", "replace"), ensure_ascii=False).encode() + b","

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from pytest_perfbudget.capture.asyncpg import Asyncpg
+from pytest_perfbudget.capture.django import Django
+from pytest_perfbudget.capture.psycopg2 import Psycopg2
 from pytest_perfbudget.capture.psycopg3 import Psycopg3
+from pytest_perfbudget.capture.sqlalchemy import Sqlalchemy
 
 if TYPE_CHECKING:
     from pytest_perfbudget.capture.hub import Hub
 
 
 class Driver(Protocol):
-    """A database driver whose statements reach the hub. One instance serves a process."""
+    """A database driver whose statements reach the hub, or a mapper that knows what they are for. One instance serves a
+    process."""
 
     @property
     def name(self) -> str:
@@ -27,4 +32,4 @@ class Driver(Protocol):
         """Put the driver back as it was. Harmless where it is not installed."""
 
 
-BUILTIN: tuple[Driver, ...] = (Psycopg3(),)
+BUILTIN: tuple[Driver, ...] = (Psycopg3(), Asyncpg(), Psycopg2(), Sqlalchemy(), Django())

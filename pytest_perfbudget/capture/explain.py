@@ -16,15 +16,20 @@ if TYPE_CHECKING:
 def fill(statements: Iterable[Statement], connection: psycopg.Connection[Any]) -> None:
     """Give every plannable statement a plan, or the reason why it has none (``why_no_plan``).
 
-    Reads are counted (EXPLAIN ANALYZE executes them), writes only planned: never executed twice. Executions of one
+    Reads are counted (EXPLAIN ANALYZE executes them), writes and server-side cursors left open (their plan comes when
+    they are closed) only planned: never executed twice. Executions of one
     identity share the plan of the first that succeeded; ``connection`` has the application's rights and search_path.
     """
     groups: dict[str, list[Statement]] = {}
     for statement in statements:
-        if not statement.plans and not statement.error and kind(statement.sql) is not Kind.UTILITY:
+        if not statement.planned and not statement.error and _plannable(statement):
             groups.setdefault(identity(statement.sql), []).append(statement)
     for group in groups.values():
         _fill(group, connection)
+
+
+def _plannable(statement: Statement) -> bool:
+    return statement.fetched == "cursor" or kind(statement.sql) is not Kind.UTILITY
 
 
 def _fill(group: list[Statement], connection: psycopg.Connection[Any]) -> None:

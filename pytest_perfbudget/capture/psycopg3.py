@@ -18,13 +18,16 @@ if TYPE_CHECKING:
     from pytest_perfbudget.capture.hub import Hub
 
 
+_CONVERT = "_convert_query"
+
+
 class Psycopg3:
     """The driver ``psycopg``. ClientCursor, RawCursor and every subclass inherit the watched methods."""
 
     name = "psycopg"
 
     def __init__(self) -> None:
-        self._hub: Hub | None = None
+        self.hub: Hub | None = None
         self._originals: list[tuple[type[Any], str, Any]] = []
 
     def available(self) -> bool:
@@ -33,20 +36,33 @@ class Psycopg3:
 
     def install(self, hub: Hub) -> None:
         """Report to ``hub``; wraps the methods at the first call."""
-        self._hub = hub
+        self.hub = hub
         if self._originals:
             return
         for kind, name, wrap in _watched():
             original = kind.__dict__[name]
             self._originals.append((kind, name, original))
-            setattr(kind, name, wrap(original, lambda: self._hub))
+            setattr(kind, name, wrap(original, self))
+        from pytest_perfbudget.capture.psycopg3_calls import converting
+
+        for kind in _converters():
+            self._originals.append((kind, _CONVERT, kind.__dict__[_CONVERT]))
+            setattr(kind, _CONVERT, converting(kind.__dict__[_CONVERT]))
 
     def uninstall(self) -> None:
         """Put the methods back. Connections seen keep their tap: it passes everything but plans to the application."""
-        self._hub = None
+        self.hub = None
         while self._originals:
             kind, name, original = self._originals.pop()
             setattr(kind, name, original)
+
+
+def _converters() -> list[type[Any]]:
+    """The classes that define what makes a server's statement of the client's; none in a psycopg that has no such."""
+    import psycopg
+
+    bases = (*psycopg.Cursor.__mro__, *psycopg.AsyncCursor.__mro__)
+    return [kind for kind in dict.fromkeys(bases) if _CONVERT in vars(kind)]
 
 
 def _watched() -> list[tuple[type[Any], str, Any]]:
@@ -71,6 +87,8 @@ def _watched() -> list[tuple[type[Any], str, Any]]:
         (psycopg.AsyncServerCursor, "execute", partial(asynchronous.execute, returned=server.declared)),
         *((psycopg.ServerCursor, name, server.fetch) for name in fetches),
         *((psycopg.AsyncServerCursor, name, server.fetch_async) for name in fetches),
+        (psycopg.Connection, "close", synchronous.close),
+        (psycopg.AsyncConnection, "close", synchronous.close),
         (psycopg.Pipeline, "sync", synchronous.sync),
         (psycopg.Pipeline, "__exit__", synchronous.sync),
         (psycopg.AsyncPipeline, "sync", synchronous.sync),

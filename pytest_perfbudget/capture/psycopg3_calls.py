@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import wraps
 from time import perf_counter
 from typing import Any
 from weakref import ref
 
-from pytest_perfbudget.capture.hub import Hub
+from pytest_perfbudget.capture.hub import CURRENT, Hub
 from pytest_perfbudget.capture.record import Call
 from pytest_perfbudget.capture.tap import Tap
 from pytest_perfbudget.pool.pipeline import outstanding
@@ -18,43 +19,70 @@ _INTRANS = 2
 
 
 def begin(hub: Hub | None, cursor: Any) -> Call | None:
-    """A call on a watched database; None where nothing is to be recorded. Taps the connection at first sight."""
+    """A call on a watched database; None where nothing is to be recorded. Taps the connection at first sight.
+
+    To be called by the watched method itself. This, ``sent`` and what they call run for every statement, with the
+    processor's caches full of something else: a function more costs a microsecond.
+    """
     if hub is None:
         return None
-    tap = tap_of(cursor, hub)
-    if tap is None or (call := hub.begin()) is None:
+    pgconn = pgconn_of(cursor)
+    tap = pgconn.notice_handler
+    if type(tap) is not Tap or pgconn.status or tap.database not in hub.databases:
+        tap = _tapped(cursor, hub)
+    if tap is None or (call := hub.begin(2)) is None:
         return None
-    tap.enter(call.recording)
+    if tap.recording is not call.recording:
+        tap.enter(call.recording)
     call.standby = tap.standby
-    if cursor.connection.pgconn.pipeline_status:
+    if pgconn.pipeline_status:
         _join_pipeline(call, tap, cursor.connection)
     return call
 
 
-def tap_of(cursor: Any, hub: Hub) -> Tap | None:
-    """The tap of the cursor's connection; None where it is not to a watched database or is closed."""
+def pgconn_of(cursor: Any) -> Any:
+    """``cursor.connection.pgconn``, without the property's function where psycopg has its private attribute."""
+    try:
+        return cursor._conn.pgconn
+    except AttributeError:
+        return cursor.connection.pgconn
+
+
+def _tapped(cursor: Any, hub: Hub) -> Tap | None:
+    """The tap of a connection not seen before; None where it is not to a watched database or is closed."""
     pgconn = cursor.connection.pgconn
     handler = pgconn.notice_handler
-    if type(handler) is Tap:
-        return handler if handler.database in hub.databases and not pgconn.status else None
-    if pgconn.status or (database := pgconn.db.decode()) not in hub.databases:
+    if type(handler) is Tap or pgconn.status or (database := pgconn.db.decode()) not in hub.databases:
         return None
     tap = pgconn.notice_handler = Tap(database, handler, cursor.connection)
     hub.taps.add(tap)
     return tap
 
 
-def sent(call: Call, cursor: Any, query: Any, params: Any) -> None:
+def sent(call: Call, cursor: Any, query: Any) -> None:
     """The driver's method returned: the text the server got, the rows that came with it."""
     call.duration, call.sent = perf_counter() - call.started, True
-    _server_side(call, cursor, query, params)
+    if call.converted is None:
+        call.query = call.query or client_text(query, cursor)
+    else:
+        call.take()
+        call.converted = None
+    pgconn = pgconn_of(cursor)
     if call.owed:
         call.rows = None
         call.owed = call.calls
-        cursor.connection.pgconn.notice_handler.wait(call)
-    else:
-        call.rows = _rows(cursor)
-        _returned(call, cursor)
+        pgconn.notice_handler.wait(call)
+        return
+    results = getattr(cursor, "_results", None) or [cursor.pgresult]
+    # Rows the server sent, of every result: an UPDATE that returns nothing fetched none.
+    call.rows = results[0].ntuples if len(results) == 1 and results[0] else _rows(results)
+    if call.recording.measures and call.fetched == "whole":
+        for result in results:
+            call.measure(result)
+    tap = pgconn.notice_handler
+    in_transaction = pgconn.transaction_status == _INTRANS
+    if in_transaction or tap.portal is not None:
+        tap.returned(call, in_transaction)
 
 
 def sent_many(call: Call, cursor: Any, query: Any, sets: Counted, returning: object) -> None:
@@ -62,24 +90,21 @@ def sent_many(call: Call, cursor: Any, query: Any, sets: Counted, returning: obj
     call.calls = sets.n
     if returning and sets.n and not call.owed:
         call.round_trips += 1
-    sent(call, cursor, query, None)
+    sent(call, cursor, query)
 
 
-def _returned(call: Call, cursor: Any) -> None:
-    pgconn = cursor.connection.pgconn
-    pgconn.notice_handler.returned(call, pgconn.transaction_status == _INTRANS)
-
-
-def failed(call: Call, cursor: Any, error: BaseException, query: Any, params: Any) -> None:
+def failed(call: Call, cursor: Any, error: BaseException, query: Any) -> None:
     """The driver's method raised. What never left (a wrong placeholder, a closed cursor) was no statement."""
     explain(error)
     call.duration = perf_counter() - call.started
     call.owed = 0
     state = getattr(error, "sqlstate", None)
     call.error = state or type(error).__name__
-    call.sent = state is not None or getattr(cursor, "_query", None) is not None
+    call.sent = state is not None or call.converted is not None
     if call.sent:
-        _server_side(call, cursor, query, params)
+        call.take()
+        call.query = call.query or client_text(query, cursor)
+    call.converted = None
 
 
 class Counted:
@@ -119,19 +144,18 @@ def synced(pipeline: Any) -> None:
         tap.last_piped.round_trips += 1
 
 
-def _server_side(call: Call, cursor: Any, query: Any, params: Any) -> None:
-    """What libpq was given: psycopg's ``PostgresQuery``, which is private.
+def converting(original: Callable[..., Any]) -> Callable[..., Any]:
+    """``_convert_query`` of psycopg's cursors, which is private: it makes the ``PostgresQuery`` that is sent."""
 
-    psycopg keeps none for a prepared statement, so it is made again from the same arguments; a psycopg that has
-    neither leaves the client's text.
-    """
-    converted = getattr(cursor, "_query", None)
-    try:
-        converted = converted or cursor._convert_query(query, params)
-        call.query, call.params = bytes(converted.query), converted.params
-        call.types, call.formats = converted.types, converted.formats
-    except Exception:
-        call.query = client_text(query, cursor)
+    @wraps(original)
+    def _convert_query(self: Any, *args: Any, **options: Any) -> Any:
+        __tracebackhide__ = True
+        converted = original(self, *args, **options)
+        if (call := CURRENT.get()) is not None:
+            call.converted = converted
+        return converted
+
+    return _convert_query
 
 
 def client_text(query: Any, cursor: Any) -> bytes:
@@ -142,10 +166,22 @@ def client_text(query: Any, cursor: Any) -> bytes:
     return bytes(as_bytes(cursor)) if as_bytes else str(query).encode()
 
 
-def _rows(cursor: Any) -> int:
-    """Rows the server sent, of every result: an UPDATE that returns nothing fetched none."""
-    results = getattr(cursor, "_results", None) or [cursor.pgresult]
+def _rows(results: Sequence[Any]) -> int:
     return sum(result.ntuples for result in results if result is not None)
+
+
+def measure_copy(call: Call, copying: Any) -> None:
+    """Count what a COPY reads, where that was asked for. ``_read_gen`` is private to psycopg: without it none is."""
+    read = getattr(copying, "_read_gen", None)
+    if read is None or not call.recording.measures:
+        return
+
+    def _read_gen() -> Any:
+        data = yield from read()
+        call.size = (call.size or 0) + len(data)
+        return data
+
+    copying._read_gen = _read_gen
 
 
 def copied_out(cursor: Any) -> int:

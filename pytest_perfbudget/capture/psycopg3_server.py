@@ -7,20 +7,21 @@ from time import perf_counter
 from typing import Any
 
 from pytest_perfbudget.capture.psycopg3_calls import sent
-from pytest_perfbudget.capture.psycopg3_sync import Method, Watched
+from pytest_perfbudget.capture.psycopg3_sync import Method, Watch
 from pytest_perfbudget.capture.record import Call
 from pytest_perfbudget.capture.tap import Tap
 
 
-def declared(call: Call, cursor: Any, query: Any, params: Any) -> None:
+def declared(call: Call, cursor: Any, query: Any) -> None:
     """The DECLARE returned: fetches are added to its call, which waits for its plan."""
-    sent(call, cursor, query, params)
+    sent(call, cursor, query)
+    call.fetched = "cursor"
     tap = cursor.connection.pgconn.notice_handler
     tap.cursors[cursor.name] = call
     tap.declared(call)
 
 
-def fetch(original: Method, hub: Watched) -> Method:
+def fetch(original: Method, watch: Watch) -> Method:
     """``fetchone``, ``fetchmany``, ``fetchall``: one round trip each."""
 
     one = original.__name__ == "fetchone"
@@ -36,7 +37,7 @@ def fetch(original: Method, hub: Watched) -> Method:
     return fetch
 
 
-def fetch_async(original: Method, hub: Watched) -> Method:
+def fetch_async(original: Method, watch: Watch) -> Method:
     one = original.__name__ == "fetchone"
 
     @wraps(original)
@@ -50,7 +51,7 @@ def fetch_async(original: Method, hub: Watched) -> Method:
     return fetch
 
 
-def step(original: Method, hub: Watched) -> Method:
+def step(original: Method, watch: Watch) -> Method:
     """``__next__``: a round trip for each ``itersize`` rows, the one that finds the end included."""
 
     @wraps(original)
@@ -60,13 +61,13 @@ def step(original: Method, hub: Watched) -> Method:
         if call is not None and call.iterated % self.itersize == 0:
             call.round_trips += 1
         row = original(self)
-        _stepped(call, started)
+        _stepped(call, started, self)
         return row
 
     return __next__
 
 
-def step_async(original: Method, hub: Watched) -> Method:
+def step_async(original: Method, watch: Watch) -> Method:
     @wraps(original)
     async def __anext__(self: Any) -> Any:  # noqa: N807
         __tracebackhide__ = True
@@ -74,7 +75,7 @@ def step_async(original: Method, hub: Watched) -> Method:
         if call is not None and call.iterated % self.itersize == 0:
             call.round_trips += 1
         row = await original(self)
-        _stepped(call, started)
+        _stepped(call, started, self)
         return row
 
     return __anext__
@@ -91,13 +92,16 @@ def _fetched(cursor: Any, rows: Any, started: float, one: bool) -> None:
     if (call := _call(cursor)) is None:
         return
     call.rows = (call.rows or 0) + (int(rows is not None) if one else len(rows))
+    call.measure(cursor.pgresult)
     call.round_trips += 1
     call.duration += perf_counter() - started
 
 
-def _stepped(call: Call | None, started: float) -> None:
+def _stepped(call: Call | None, started: float, cursor: Any) -> None:
     if call is None:
         return
+    if call.iterated % cursor.itersize == 0:  # the first row of a fetch
+        call.measure(cursor.pgresult)
     call.iterated += 1
     call.rows = (call.rows or 0) + 1
     call.duration += perf_counter() - started

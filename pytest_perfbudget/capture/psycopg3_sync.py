@@ -9,55 +9,85 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import Token
 from functools import wraps
-from typing import Any
+from typing import Any, Protocol
 
 from pytest_perfbudget.capture.hub import CURRENT, Hub
-from pytest_perfbudget.capture.psycopg3_calls import Counted, begin, copied_out, failed, sent, sent_many, synced
+from pytest_perfbudget.capture.psycopg3_calls import (
+    Counted,
+    begin,
+    copied_out,
+    failed,
+    measure_copy,
+    sent,
+    sent_many,
+    synced,
+)
 from pytest_perfbudget.capture.record import Call
+from pytest_perfbudget.capture.tap import Tap
 
 Method = Callable[..., Any]
-Watched = Callable[[], Hub | None]
-Returned = Callable[[Call, Any, Any, Any], None]
 
 
-def execute(original: Method, hub: Watched, returned: Returned = sent) -> Method:
+class Watch(Protocol):
+    """Who watches the methods: ``hub`` is None while nobody does."""
+
+    hub: Hub | None
+
+
+Returned = Callable[[Call, Any, Any], None]
+
+
+def execute(original: Method, watch: Watch, returned: Returned = sent) -> Method:
     @wraps(original)
     def execute(self: Any, query: Any, params: Any = None, **options: Any) -> Any:
         __tracebackhide__ = True
-        if (call := begin(hub(), self)) is None:
+        if (call := begin(watch.hub, self)) is None:
             return original(self, query, params, **options)
         token = CURRENT.set(call)
         try:
             result = original(self, query, params, **options)
         except BaseException as error:
-            failed(call, self, error, query, params)
+            failed(call, self, error, query)
             raise
         finally:
             CURRENT.reset(token)
-        returned(call, self, query, params)
+        returned(call, self, query)
         return result
 
     return execute
 
 
-def sync(original: Method, hub: Watched) -> Method:
+def sync(original: Method, watch: Watch) -> Method:
     """``sync`` and the end of a pipeline; of an async one too: what it awaits is the original's."""
 
     @wraps(original)
     def sync(self: Any, *args: Any) -> Any:
         __tracebackhide__ = True
-        if hub() is not None:
+        if watch.hub is not None:
             synced(self)
         return original(self, *args)
 
     return sync
 
 
-def executemany(original: Method, hub: Watched) -> Method:
+def close(original: Method, watch: Watch) -> Method:
+    """Of connections, async ones too: the plan of an open transaction's last statement would go with it."""
+
+    @wraps(original)
+    def close(self: Any) -> Any:
+        __tracebackhide__ = True
+        if watch.hub is not None and type(tap := self.pgconn.notice_handler) is Tap:
+            tap.close_portal()
+        return original(self)
+
+    return close
+
+
+def executemany(original: Method, watch: Watch) -> Method:
     @wraps(original)
     def executemany(self: Any, query: Any, params_seq: Any, **options: Any) -> Any:
         __tracebackhide__ = True
-        if (call := begin(hub(), self)) is None:
+        if (call := begin(watch.hub, self)) is None:
             return original(self, query, params_seq, **options)
         sets = Counted(params_seq)
         token = CURRENT.set(call)
@@ -65,7 +95,7 @@ def executemany(original: Method, hub: Watched) -> Method:
             original(self, query, sets, **options)
         except BaseException as error:
             call.calls = sets.n
-            failed(call, self, error, query, None)
+            failed(call, self, error, query)
             raise
         finally:
             CURRENT.reset(token)
@@ -75,28 +105,32 @@ def executemany(original: Method, hub: Watched) -> Method:
     return executemany
 
 
-def stream(original: Method, hub: Watched) -> Method:
+def stream(original: Method, watch: Watch) -> Method:
     @wraps(original)
     def stream(self: Any, query: Any, params: Any = None, **options: Any) -> Iterator[Any]:
         __tracebackhide__ = True
         rows = original(self, query, params, **options)
-        if (call := begin(hub(), self)) is None:
+        if (call := begin(watch.hub, self)) is None:
             yield from rows
             return
-        fetched = 0
+        fetched, result = 0, None
+        call.fetched = "stream"
         try:
             for row in _stepped(rows, call):
                 fetched += 1
+                if self.pgresult is not result:
+                    result = self.pgresult
+                    call.measure(result)
                 yield row
         except GeneratorExit:
             _closed(rows, call, self)
             raise
         except BaseException as error:
-            failed(call, self, error, query, params)
+            failed(call, self, error, query)
             raise
         finally:
             if call.error is None:
-                sent(call, self, query, params)
+                sent(call, self, query)
             call.rows = fetched
 
     return stream
@@ -124,13 +158,13 @@ def _closed(rows: Any, call: Call, cursor: Any) -> None:
         CURRENT.reset(token)
 
 
-def copy(original: Method, hub: Watched) -> Method:
+def copy(original: Method, watch: Watch) -> Method:
     @wraps(original)
     def copy(self: Any, statement: Any, params: Any = None, **options: Any) -> Any:
         # Not a generator: the call site is the line that asked for the COPY.
-        if (call := begin(hub(), self)) is None:
+        if (call := begin(watch.hub, self)) is None:
             return original(self, statement, params, **options)
-        call.sent = False
+        call.sent, call.fetched = False, "copy"
         return _copying(call, self, original(self, statement, params, **options), statement)
 
     return copy
@@ -146,14 +180,15 @@ def _copying(call: Call, cursor: Any, entered: Any, statement: Any) -> Iterator[
             # The cursor holds the connection's lock now: what is read until the end is this COPY's.
             reset(token)
             tap.stepping, token = call, None
+            measure_copy(call, copying)
             yield copying
     except BaseException as error:
-        failed(call, cursor, error, statement, None)
+        failed(call, cursor, error, statement)
         raise
     finally:
         tap.stepping = None
         reset(token)
-    sent(call, cursor, statement, None)
+    sent(call, cursor, statement)
     call.rows = copied_out(cursor)
 
 

@@ -1,10 +1,5 @@
-"""A connection's notices, divided: plans go to the statement that made them, everything else to the application.
-
-Whose plan is it? The call that reads the notice, except where plans come later than the call; there the Query Text
-tells. That is so in a pipeline, for a server-side cursor, and in every transaction: in the extended protocol a
-statement's portal is only closed by the next statement, or by the end of the transaction. Nested statements end before
-the one that called them, so what cannot be placed is held until a plan arrives that can.
-"""
+"""A psycopg connection's notices, divided: plans go to the statement that made them, everything else to the
+application."""
 
 from __future__ import annotations
 
@@ -15,48 +10,33 @@ from weakref import ReferenceType, ref
 
 from pytest_perfbudget.capture import auto_explain
 from pytest_perfbudget.capture.hub import CURRENT
-from pytest_perfbudget.capture.record import Call, Recording
+from pytest_perfbudget.capture.portals import Portals, Rows
+from pytest_perfbudget.capture.record import Call
 
 _MESSAGE_PRIMARY = ord("M")
 _INTRANS = 2
 """PQTRANS_INTRANS: idle, within a transaction block."""
+_READABLE = (0, _INTRANS)
+"""PQTRANS_IDLE and PQTRANS_INTRANS: anything else is busy, failed or gone."""
+_TUPLES_OK = 2
+"""PGRES_TUPLES_OK."""
 
 
-class Tap:
+class Tap(Portals):
     """Stands as ``pgconn.notice_handler`` in front of the driver's own, and is the state kept for a connection.
 
     It holds no cursor and no connection: an application's connection must go when the application lets it go.
     """
 
-    __slots__ = (
-        "__weakref__",
-        "_connection",
-        "_held",
-        "_portal",
-        "_recording",
-        "_waiting",
-        "application",
-        "cursors",
-        "database",
-        "last_piped",
-        "pipeline",
-        "standby",
-        "stepping",
-    )
+    __slots__ = ("_connection", "application", "last_piped", "pipeline")
 
     def __init__(self, database: str, application: Callable[[Any], None] | None, connection: Any) -> None:
+        standby = connection.pgconn.parameter_status(b"in_hot_standby") == b"on"
+        super().__init__(database, standby, connection.pgconn.backend_pid)
         self._connection = ref(connection)
-        self._portal: Call | None = None
-        self.database = database
-        self.standby = connection.pgconn.parameter_status(b"in_hot_standby") == b"on"
         self.application = application
         self.pipeline: ReferenceType[Any] | None = None
         self.last_piped: Call | None = None
-        self.cursors: dict[str, Call] = {}
-        self.stepping: Call | None = None
-        self._recording: Recording | None = None
-        self._waiting: list[Call] = []
-        self._held: list[bytes] = []
 
     @property
     def connection(self) -> Any:
@@ -66,47 +46,17 @@ class Tap:
     def __call__(self, result: Any) -> None:
         body = auto_explain.document(result.error_field(_MESSAGE_PRIMARY) or b"")
         if body is not None:
-            self._place(body)
+            self.place(body, CURRENT.get() or self.stepping)
         elif self.application is not None:
             self.application(result)
 
-    def enter(self, recording: Recording) -> None:
-        """What waits from an earlier recording waits for nothing."""
-        if self._recording is not recording:
-            self._recording = recording
-            self._waiting, self._held, self.cursors, self._portal = [], [], {}, None
-            self.pipeline = self.last_piped = None
-            recording.sources.append(ref(self))
+    def forget(self) -> None:
+        self.pipeline = self.last_piped = None
+        super().forget()
 
-    def wait(self, call: Call) -> None:
-        """``call`` has returned and ``call.owed`` of its plans have not come yet."""
-        self._waiting.append(call)
-        self._settle()
-
-    def declared(self, call: Call) -> None:
-        """``call`` opened a server-side cursor: its plan comes when that is closed, however many portals later."""
-        call.owed = 1
-        if self._portal is call:
-            self._portal = None
-        else:
-            self._waiting.append(call)
-
-    def returned(self, call: Call, in_transaction: bool) -> None:
-        """``call`` has returned with its result. The portal before it is closed: what gave no plan gives none."""
-        if self._portal in self._waiting:
-            self._waiting.remove(self._portal)
-        self._portal = None
-        if in_transaction:
-            own = sum(auto_explain.query_text(body) == call.query for body in call.documents)
-            if own < call.calls:
-                call.owed, self._portal = 1, call
-                self._waiting.append(call)
-
-    def flush(self) -> None:
-        """Close the last portal of an idle connection, so that its plan arrives; one that is busy is left alone.
-
-        SHOW is a utility statement: it has no plan, and no effect on the transaction.
-        """
+    def close_portal(self) -> None:
+        """Have the plan of the last statement, where the connection is idle within a transaction. SHOW is a utility
+        statement: it has no plan, and no effect on the transaction."""
         connection = self._connection()
         if connection is None or not self._waiting or connection.pgconn.transaction_status != _INTRANS:
             return
@@ -116,33 +66,20 @@ class Tap:
         with connection.lock if hasattr(connection.lock, "__enter__") else nullcontext():
             connection.pgconn.exec_(b"SHOW transaction_isolation")
 
-    def _place(self, body: bytes) -> None:
-        current = CURRENT.get()
-        call = current or self.stepping
-        if call is not None and not call.owed and not self._awaited(body):
-            call.add(body)
-        elif self._waiting or (call is not None and call.owed):
-            self._held.append(body)
-            self._settle()
+    def ask(self, sql: bytes) -> Rows | None:
+        connection = self._connection()
+        if connection is None or connection.pgconn.status or connection.lock.locked():
+            return None
+        pgconn = connection.pgconn
+        if pgconn.pipeline_status or pgconn.transaction_status not in _READABLE:
+            return None
+        result = pgconn.exec_(sql)
+        if result.status != _TUPLES_OK:
+            return None
+        return [tuple(result.get_value(n, m) for m in range(result.nfields)) for n in range(result.ntuples)]
 
-    def _awaited(self, body: bytes) -> bool:
-        return bool(self._waiting) and self._owner(body) is not None
 
-    def _owner(self, body: bytes) -> Call | None:
-        text = auto_explain.query_text(body)
-        return next((call for call in self._waiting if call.query == text), None)
-
-    def _settle(self) -> None:
-        """Give what is held, up to each plan that names its owner, to that owner."""
-        nested: list[bytes] = []
-        for body in self._held:
-            nested.append(body)
-            if (owner := self._owner(body)) is None:
-                continue
-            for one in nested:
-                owner.add(one)
-            nested = []
-            owner.owed -= 1
-            if not owner.owed:
-                self._waiting.remove(owner)
-        self._held = nested
+def known(connection: Any) -> Tap | None:
+    """The tap of a connection, if it has one."""
+    handler = connection.pgconn.notice_handler
+    return handler if type(handler) is Tap else None

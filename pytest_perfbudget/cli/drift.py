@@ -73,7 +73,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _majors(text: str | None) -> tuple[int, ...]:
     words = [word.strip() for word in text.split(",")] if text is not None else []
-    if words and (len(words) != 2 or not set(words) <= _MAJORS):
+    if words and (len(words) != 2 or len(set(words)) != 2 or not set(words) <= _MAJORS):
         raise SettingsError(f"--majors {text}: give two majors of 14 to 18, such as 15,18")
     return tuple(map(int, words))
 

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_perfbudget.errors import ServerError, SettingsError
 from pytest_perfbudget.postgres import conninfo
 from pytest_perfbudget.postgres.inventory import Kept, clusters, forget, kept, matching, opened
 from pytest_perfbudget.report.tables import table
+from pytest_perfbudget.session import settings
 from pytest_perfbudget.units import format_bytes
 
 if TYPE_CHECKING:
@@ -62,7 +65,9 @@ def _servers(dsn: str | None) -> Iterator[tuple[str, psycopg.Connection | None, 
         with conninfo.connect(dsn) as admin:
             yield params.get("host") or "server", admin, ""
         return
-    for one in clusters():
+    root = Path.cwd()
+    local = settings.read({}, os.environ, root / "pyproject.toml", root).local
+    for one in clusters(local=local):
         with contextlib.ExitStack() as stack:
             try:
                 admin = stack.enter_context(opened(one))

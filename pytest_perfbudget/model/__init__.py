@@ -10,25 +10,32 @@ from pytest_perfbudget.model.evidence import (
     TestEvidence,
     Work,
 )
+from pytest_perfbudget.model.fetched import FETCHES, Fetched
 from pytest_perfbudget.model.plan_evidence import PlanEvidence
 from pytest_perfbudget.model.probes import GenericEvidence, Probes, RuleNote
+from pytest_perfbudget.model.repetition import Origin, Parent, Repetition
 from pytest_perfbudget.model.results import Finding, Pair, Problem, RunResult, TestResult, Verdict, worst
 from pytest_perfbudget.sites import Site
 
 __all__ = [
+    "FETCHES",
     "WORK_METRICS",
     "Catalogue",
     "Environment",
+    "Fetched",
     "Finding",
     "GenericEvidence",
     "Index",
     "IndexKey",
     "Latency",
+    "Origin",
     "Pair",
+    "Parent",
     "PlanEvidence",
     "Probes",
     "Problem",
     "QueryEvidence",
+    "Repetition",
     "RuleNote",
     "RunResult",
     "Site",

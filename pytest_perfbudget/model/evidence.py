@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from pytest_perfbudget.model.fetched import Fetched
 from pytest_perfbudget.model.plan_evidence import PlanEvidence
 from pytest_perfbudget.model.probes import GenericEvidence, Probes, RuleNote
+from pytest_perfbudget.model.repetition import Origin, Repetition
 from pytest_perfbudget.sites import Site
 
 
@@ -17,7 +19,9 @@ class Statement:
     ``sql`` is the text the server got (``$1`` placeholders); ``params``, ``types`` (OIDs) and ``formats`` are
     libpq's, so that the call can be repeated exactly. ``calls`` is 1, or the parameter sets of an executemany.
     ``plans`` holds raw EXPLAIN documents, nested ones too. ``duration`` is in seconds, ``rows`` those fetched;
-    ``standby`` says that the server it was sent to was following another one.
+    ``size`` are the bytes of their values as the server sent them, None where nobody counted, and ``fetched`` says how
+    they came: a key of ``FETCHES``. ``standby`` says that the server it was sent to was following another one.
+    ``origin`` is there where a mapper sent it to load a relationship.
     """
 
     sql: str
@@ -35,6 +39,14 @@ class Statement:
     source: str = "auto_explain"
     why_no_plan: str | None = None
     standby: bool = False
+    origin: Origin | None = None
+    size: int | None = None
+    fetched: str = "whole"
+
+    @property
+    def planned(self) -> bool:
+        """Whether it has a plan, without reading any."""
+        return bool(self.plans)
 
 
 WORK_METRICS = ("buffers", "rows", "rows_removed", "temp", "wal", "loops", "heap_fetches", "spills")
@@ -86,6 +98,7 @@ class QueryEvidence:
     what is missing. ``executions`` are the statements themselves, to count or time again, and ``probes`` what was
     asked about them; both are not recorded. ``generic`` is there where ``plan.generic`` or a rule asked for it,
     ``notes`` where a reader did. ``names`` are what ``[budget.query.<name>]`` can call this statement.
+    ``repetition`` is that of the line that sent it most often, where one did more than once.
     """
 
     id: str
@@ -104,6 +117,8 @@ class QueryEvidence:
     generic: GenericEvidence | None = None
     probes: Probes = field(default_factory=Probes)
     notes: tuple[RuleNote, ...] = ()
+    fetched: Fetched = field(default_factory=Fetched)
+    repetition: Repetition | None = None
 
     @property
     def key(self) -> str:

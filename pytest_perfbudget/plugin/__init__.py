@@ -69,10 +69,12 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
     pluginmanager.add_hookspecs(hookspecs)
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
+@pytest.hookimpl(wrapper=True, trylast=True)
+def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None, None, None]:
+    """A wrapper, as pytest-django reads Django's settings here, and some versions of it first of all."""
     if configured(early_config):
         state_of(early_config).export_dsn()
+    return (yield)
 
 
 def pytest_configure(config: pytest.Config) -> None:

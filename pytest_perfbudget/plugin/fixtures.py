@@ -55,11 +55,13 @@ def perf_replica(request: pytest.FixtureRequest, perf_db: Database) -> ReplicaDa
 
 @pytest.fixture
 def perf(perf_db: Database, request: pytest.FixtureRequest) -> Iterator[Perf]:
-    """``perf.run(sql, params, case=…)`` measures one statement and returns its rows."""
+    """``perf.run(sql, params, case=…)`` measures one statement and returns its rows; ``with perf.capture() as seen:``
+    shows what a part of the test sends, ``perf.statements`` what was sent so far."""
     from pytest_perfbudget.plugin import state_of
     from pytest_perfbudget.session.perf import Perf
 
-    with Perf(perf_db, state_of(request.config).place.hub) as measured:
+    place = state_of(request.config).place
+    with Perf(perf_db, place.hub, place.drivers) as measured:
         yield measured
 
 

@@ -16,7 +16,7 @@ from pytest_perfbudget.session.wire import encode
 if TYPE_CHECKING:
     from pytest_perfbudget.plugin.state import State
 
-RESULT = pytest.StashKey[TestResult]()
+RESULT = pytest.StashKey[TestResult | None]()
 
 
 class Lifecycle:
@@ -25,14 +25,21 @@ class Lifecycle:
     def __init__(self, state: State, marks: Mapping[pytest.Item, Marked]) -> None:
         self._state, self._marks = state, marks
         self._examiner = Examiner(state.place, state.promises, state.options, state.parts)
-        state.config.add_cleanup(self._examiner.close)
 
     @pytest.hookimpl
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
         """After ``skip``, before the fixtures; no wrapper: a failure before others' wrappers breaks their teardown."""
         if mark := self._marks.get(item):
+            item.stash[RESULT] = None  # a test that is run again has one of its earlier run
             with as_failure():
                 self._examiner.prepare(mark.test, mark.budget(self._state.promises))
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_fixture_setup(self, fixturedef: Any) -> Generator[None, Any, Any]:
+        if fixturedef.scope == "function" and not fixturedef.func.__module__.startswith("pytest_perfbudget."):
+            return (yield)
+        with self._examiner.of_nobody():
+            return (yield)
 
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, Any, Any]:
@@ -48,6 +55,11 @@ class Lifecycle:
         if text:
             pytest.fail(text, pytrace=False)
         return returned
+
+    @pytest.hookimpl
+    def pytest_runtest_teardown(self, item: pytest.Item) -> None:
+        if item in self._marks:
+            self._examiner.release()
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self, item: pytest.Item, call: Any) -> Generator[None, Any, Any]:

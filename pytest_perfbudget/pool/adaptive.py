@@ -33,16 +33,17 @@ class AdaptivePool(ConnectionPool[CT]):
         conninfo: Any = "",
         *,
         min_size: int = 1,
-        max_size: int = 16,
+        max_size: int | None = 16,
         policy: Policy | None = None,
         sites: bool = True,
         open: bool = False,  # noqa: A002  (psycopg_pool's word)
         **options: Any,
     ) -> None:
-        self._check_size(min_size, max_size)
+        min_size, max_size = self._check_size(min_size, max_size)
         self.policy = policy or Policy()
         self._governor = Governor(min_size, max_size, self.policy, sites=sites)
         self._wake = Event()
+        self._tended = False
         super().__init__(conninfo, min_size=min_size, max_size=self._governor.controller.target, open=False, **options)
         if open:
             self.open()
@@ -63,8 +64,9 @@ class AdaptivePool(ConnectionPool[CT]):
 
     def open(self, wait: bool = False, timeout: float = 30.0) -> None:
         """As ``ConnectionPool.open``."""
-        started = self._opened
         super().open(wait=wait, timeout=timeout)
+        with self._lock:
+            started, self._tended = self._tended, True
         if not started:
             wake = self._wake
             arguments = (ref(self, lambda _: wake.set()), wake, self.policy.interval)

@@ -33,7 +33,7 @@ class AsyncAdaptivePool(AsyncConnectionPool[ACT]):
         conninfo: Any = "",
         *,
         min_size: int = 1,
-        max_size: int = 16,
+        max_size: int | None = 16,
         policy: Policy | None = None,
         sites: bool = True,
         open: bool = False,  # noqa: A002  (psycopg_pool's word)
@@ -44,7 +44,7 @@ class AsyncAdaptivePool(AsyncConnectionPool[ACT]):
                 "an async pool is opened in the event loop that uses it",
                 remedy="async with AsyncAdaptivePool(...) as pool: ...\nor: await pool.open()",
             )
-        self._check_size(min_size, max_size)
+        min_size, max_size = self._check_size(min_size, max_size)
         self.policy = policy or Policy()
         self._governor = Governor(min_size, max_size, self.policy, sites=sites)
         self._wake: asyncio.Event

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -14,9 +15,10 @@ from pytest_perfbudget.pool.ledger import Taken
 
 @contextmanager
 def pool_of_a_test(dsn: str) -> Iterator[AdaptivePool[Any]]:
-    """A pool on ``dsn``, open."""
+    """A pool on ``dsn``, open, its first connection made: the test's first request does not wait for it."""
     pool: AdaptivePool[Any] = AdaptivePool(dsn, name="perf_pool", open=True)
     with pool:
+        pool.wait()
         yield pool
 
 
@@ -39,11 +41,14 @@ class AsyncPoolOfATest(AsyncAdaptivePool[Any]):
     def __init__(self, conninfo: str, **options: Any) -> None:
         super().__init__(conninfo, **options)
         self._made: WeakSet[Any] = WeakSet()
+        self._opening = asyncio.Lock()
 
     async def getconn(self, timeout: float | None = None) -> Any:
-        """As ``AsyncAdaptivePool.getconn``; opens the pool at the first call."""
-        if not self._opened:
-            await self.open()
+        """As ``AsyncAdaptivePool.getconn``; opens the pool at the first call and has its first connection made."""
+        if not self._opened or self._opening.locked():
+            async with self._opening:
+                if not self._opened:
+                    await self.open(wait=True)
         return await super().getconn(timeout)
 
     async def _connect(self, timeout: float | None = None) -> Any:

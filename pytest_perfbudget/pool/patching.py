@@ -6,12 +6,14 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any
 
+_INHERITED = object()
+
 
 class Patches:
-    """Attributes of classes, each with what was there before."""
+    """Attributes of classes and modules, each with what was there before."""
 
     def __init__(self) -> None:
-        self._before: list[tuple[type[Any], str, Any]] = []
+        self._before: list[tuple[Any, str, Any]] = []
 
     def wrap(self, kind: type[Any], name: str, make: Callable[[Any], Any]) -> None:
         """Replace the method, where ``kind`` or a base of it defines it, by ``make(original)``; nothing without one."""
@@ -21,10 +23,19 @@ class Patches:
             self._before.append((owner, name, original))
             setattr(owner, name, make(original))
 
+    def cover(self, kind: Any, name: str, make: Callable[[Any], Any]) -> None:
+        """The same on ``kind`` itself, wherever the method is inherited from: a type written in C cannot be changed."""
+        self._before.append((kind, name, vars(kind).get(name, _INHERITED)))
+        setattr(kind, name, make(getattr(kind, name)))
+
     def undo(self) -> None:
         """All as it was, the last first."""
         while self._before:
-            setattr(*self._before.pop())
+            kind, name, before = self._before.pop()
+            if before is _INHERITED:
+                delattr(kind, name)
+            else:
+                setattr(kind, name, before)
 
 
 class Request:

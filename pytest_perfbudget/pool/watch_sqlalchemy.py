@@ -29,7 +29,7 @@ class SqlalchemyPools:
         """Listen, and wrap the methods."""
         from sqlalchemy import event
         from sqlalchemy.engine.default import DefaultDialect
-        from sqlalchemy.pool import Pool
+        from sqlalchemy.pool import Pool, SingletonThreadPool
         from sqlalchemy.util import queue
 
         def taken(connection: Any, record: Any, fairy: Any) -> None:
@@ -43,7 +43,8 @@ class SqlalchemyPools:
         self._heard = [("checkout", taken), ("checkin", returned), ("detach", returned)]
         for name, heard in self._heard:
             event.listen(Pool, name, heard)
-        self._patches.wrap(Pool, "connect", lambda get: _get(get, current, root))
+        for pool in (Pool, SingletonThreadPool):  # the latter has a method of its own
+            self._patches.wrap(pool, "connect", lambda get: _get(get, current, root))
         self._patches.wrap(DefaultDialect, "connect", lambda make: _connect(make, current))
         for kind in (queue.Queue, queue.AsyncAdaptedQueue):
             self._patches.wrap(kind, "get", lambda get: _queue(get, current))

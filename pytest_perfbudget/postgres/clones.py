@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_perfbudget.errors import ServerError
+from pytest_perfbudget.postgres.log import LOGGED
 from pytest_perfbudget.postgres.markers import CLONE, Marker, literal, ours, quoted
 from pytest_perfbudget.postgres.markers import drop as drop_database
-from pytest_perfbudget.postgres.profile import Level, capture
+from pytest_perfbudget.postgres.profile import LISTS, Level, capture, in_sql
 from pytest_perfbudget.postgres.sequences import sequence_state
 from pytest_perfbudget.postgres.templates import Template, create
 
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
 _COUNTERS_SINCE = 15  # before, counters travel by UDP to a collector: they prove nothing
 _CAN_CAPTURE = "select rolsuper from pg_roles where rolname = current_user"
-_LISTS = {"search_path", "session_preload_libraries", "local_preload_libraries", "temp_tablespaces"}
 _SETTINGS = """
 select coalesce(string_agg(setrole || ':' || setconfig::text, ' ' order by setrole), '')
 from pg_db_role_setting where setdatabase = (select oid from pg_database where datname = %s)"""
@@ -115,17 +115,19 @@ def _untouched(server: Server, used: Clone) -> bool:
 
 
 def _settings(server: Server, template: Template, name: str, *, captures: bool) -> list[str]:
-    """What the seed set, then the profile, which wins, then the capture."""
+    """What the seed set, then the profile, which wins, then the capture, then the log's."""
     statements = [f"ALTER DATABASE {quoted(name)} RESET ALL"]
     statements += [_repeat(name, role, setting) for role, setting in template.settings]
     if not server.throwaway:
         profile = server.profile.of(server.major, Level.DATABASE)
-        statements += [f"ALTER DATABASE {quoted(name)} SET {s.name} = {literal(s.value)}" for s in profile]
+        statements += [f"ALTER DATABASE {quoted(name)} SET {in_sql(s)}" for s in profile]
     if captures:
         statements += [
             f"ALTER DATABASE {quoted(name)} SET {key} = {literal(value)}"
             for key, value in capture(server.major).items()
         ]
+    if server.logs:
+        statements += [f"ALTER DATABASE {quoted(name)} SET {key} = {literal(value)}" for key, value in LOGGED.items()]
     return statements
 
 
@@ -134,7 +136,7 @@ def _repeat(name: str, role: str | None, setting: str) -> str:
     key, _, value = setting.partition("=")
     target = f"ROLE {quoted(role)} IN DATABASE" if role else "DATABASE"
     variable = ".".join(quoted(part) for part in key.split("."))
-    return f"ALTER {target} {quoted(name)} SET {variable} = {value if key in _LISTS and value else literal(value)}"
+    return f"ALTER {target} {quoted(name)} SET {variable} = {value if key in LISTS and value else literal(value)}"
 
 
 def _load_auto_explain(admin: psycopg.Connection) -> bool:

@@ -104,6 +104,8 @@ def remedy(output: str) -> str:
     lines = output.strip().splitlines()[-12:] or [f"it printed nothing; is {ENVIRONMENT['PATH']} complete?"]
     if "No space left on device" in output:
         lines.append("free some space, or name a folder on another disk: PERFBUDGET_CACHE=/path")
+    if "redirecting log output" in output:
+        lines.append("it went on in its log as data, which is gone: PERFBUDGET_SERVER_LOG=0 shows the rest here")
     if "Address already in use" in output:
         lines.append("set TMPDIR to a folder with a shorter path: on a socket in it the server needs no port")
     return "\n".join(lines)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import selectors
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -96,3 +97,20 @@ def interrupted(connection: psycopg.Connection) -> bool:
 
     busy = connection.info.transaction_status == TransactionStatus.ACTIVE
     return busy or connection.info.pipeline_status != PipelineStatus.OFF
+
+
+def lost(connection: psycopg.Connection) -> bool:
+    """Whether the server has ended an idle connection: a test that ends all sessions, a restart, a network that lost
+    patience. Nothing is sent; libpq notes the end only when it reads."""
+    import psycopg
+
+    if connection.closed:
+        return True
+    try:
+        with selectors.DefaultSelector() as selector:
+            selector.register(connection.fileno(), selectors.EVENT_READ)
+            while selector.select(0):  # the reason first, then the end
+                connection.pgconn.consume_input()
+    except psycopg.OperationalError:
+        return True
+    return False

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_perfbudget.errors import ServerError
-from pytest_perfbudget.postgres import conninfo, tls
+from pytest_perfbudget.postgres import conninfo, log, tls
 from pytest_perfbudget.postgres.locales import initdb_locale
 from pytest_perfbudget.postgres.profile import command_line
 from pytest_perfbudget.postgres.server import Refusal, Request, Server
@@ -127,7 +127,7 @@ def spec(request: Request) -> Spec:
 
 
 def _settings(request: Request, major: int) -> Iterator[str]:
-    given = command_line(request.profile, major)
+    given = command_line(request.profile, major) + (log.arguments(major, "log") if request.logs else [])
     for flag, setting in zip(given[::2], given[1::2], strict=True):
         if not setting.startswith(_NOT_HERE):
             yield from (flag, setting)

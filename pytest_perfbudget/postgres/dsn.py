@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from pytest_perfbudget.errors import ServerError
-from pytest_perfbudget.postgres import conninfo, tls
+from pytest_perfbudget.postgres import conninfo, log, tls
 from pytest_perfbudget.postgres.markers import database_name, drop_leftovers, run_key
 from pytest_perfbudget.postgres.profile import QUIET, Level, Profile
 from pytest_perfbudget.postgres.profiles.readback import differences, levelled
@@ -58,7 +58,7 @@ class Dsn:
 @dataclass
 class DsnServer:
     """``admin`` holds the lock that says this run lives; were it lost, the run's databases could be dropped. One that a
-    signal interrupted is replaced."""
+    signal interrupted, or the server ended, is replaced."""
 
     run: str
     version: str
@@ -71,10 +71,11 @@ class DsnServer:
     _admin: psycopg.Connection = field(repr=False)
     kind: str = "dsn"
     throwaway: bool = False
+    logs: bool = False
 
     @property
     def admin(self) -> psycopg.Connection:
-        if conninfo.interrupted(self._admin):
+        if conninfo.interrupted(self._admin) or conninfo.lost(self._admin):
             self._admin = _living(conninfo.connect(self.dsn(self._admin.info.dbname)), self.run, self._admin)
         return self._admin
 
@@ -112,13 +113,15 @@ def enter(request: Request, params: dict[str, str], admin: psycopg.Connection) -
             f"{user} may not create databases at {conninfo.redact(request.server, params)}",
             remedy=f'ALTER ROLE "{user}" CREATEDB;',
         )
+    if request.logs:
+        log.check(admin, major)
     drop_leftovers(_living(admin, request.run))
     version = admin.info.parameter_status("server_version") or str(number)
     profile = levelled(admin, request.profile, major)
     theirs = replace(profile, settings=profile.of(major, Level.SERVER))
     return DsnServer(
         request.run, version, major, request.locale, profile, differences(admin, theirs, major), superuser, params,
-        admin,
+        admin, logs=request.logs,
     )  # fmt: skip
 
 

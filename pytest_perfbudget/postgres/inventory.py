@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 from pytest_perfbudget.errors import ServerError
 from pytest_perfbudget.postgres import cluster, conninfo, markers
-from pytest_perfbudget.postgres.binaries import Wheel, find_wheel
+from pytest_perfbudget.postgres.binaries import find_wheel
+from pytest_perfbudget.postgres.local import installed
 from pytest_perfbudget.postgres.markers import PREFIX, SPARE, TEMPLATE, drop, key
 from pytest_perfbudget.postgres.server import Request
 from pytest_perfbudget.processes.folders import cache_folder
@@ -21,6 +22,8 @@ from pytest_perfbudget.processes.unprivileged import ServerUser, server_user
 
 if TYPE_CHECKING:
     import psycopg
+
+    from pytest_perfbudget.postgres.programs import Programs
 
 _SIZES = "select datname, pg_database_size(oid) from pg_database where datname = any(%s)"
 _TRY_LOCK, _UNLOCK = "select pg_try_advisory_lock(%s)", "select pg_advisory_unlock(%s)"
@@ -74,37 +77,52 @@ def _template(digest: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """A cluster of the cache: ``embedded-18.6/slot-0``. ``unread`` says why it cannot be looked into."""
+    """A cluster of the cache: ``embedded-18.6/slot-0``. ``unread`` says why it cannot be looked into; ``kind`` and
+    ``programs`` start it."""
 
     name: str
     folder: Path
     unread: str = ""
+    kind: str = ""
+    programs: Programs | None = None
 
 
-def clusters(cache: str | None = None) -> list[Cluster]:
-    """The clusters of the cache folder (None: the default), by name. Nothing is started.
+def clusters(cache: str | None = None, local: Sequence[str] = ()) -> list[Cluster]:
+    """The clusters of the cache folder (None: the default), by name. ``local`` are the folders of that setting. Nothing
+    is started.
 
     Raises:
         ServerError: the cache folder cannot be used.
     """
-    user, wheel = server_user(), find_wheel()
+    user, installed_here = server_user(), dict(_installed(local))
     folders = [path for path in cache_folder(cache, user).glob("*/slot-*") if _SLOT.fullmatch(path.name)]
     return [
-        Cluster(f"{path.parent.name}/{path.name}", path, _unread(path, user, wheel))
+        Cluster(f"{path.parent.name}/{path.name}", path, _unread(path, user, programs), kind, programs)
         for path in sorted(folders)
         if (path / "data").is_dir()
+        for kind, programs in [installed_here.get(path.parent.name, ("", None))]
     ]
 
 
-def _unread(slot: Path, user: ServerUser, wheel: Wheel | None) -> str:
+def _installed(local: Sequence[str]) -> Iterator[tuple[str, tuple[str, Programs]]]:
+    """The folder of the clusters of what is installed here, with its kind and programs."""
+    if wheel := find_wheel():
+        yield f"embedded-{wheel.version}", ("embedded", wheel)
+    for one in installed(local):
+        yield f"local-{one.version}", ("local", one)
+
+
+def _unread(slot: Path, user: ServerUser, programs: Programs | None) -> str:
     if slot.stat().st_uid != user.uid:
         return "belongs to another user"
     if _running(slot):
         return ""
-    if wheel is None or slot.parent.name != f"embedded-{wheel.version}":
+    if programs is None:
         return "its programs are not installed here"
     return (
-        "" if cluster.is_clean(slot / "data", wheel.major) else "was not shut down cleanly; the next run makes it anew"
+        ""
+        if cluster.is_clean(slot / "data", programs.major)
+        else "was not shut down cleanly; the next run makes it anew"
     )
 
 
@@ -131,13 +149,13 @@ def opened(one: Cluster, cache: str | None = None) -> Iterator[psycopg.Connectio
         with conninfo.connect(conninfo.url(params, "postgres")) as admin:
             yield admin
         return
-    from pytest_perfbudget.postgres.embedded import Embedded
+    from pytest_perfbudget.postgres.programs import start
 
     number = _SLOT.fullmatch(one.folder.name)
-    request = Request(run=uuid.uuid4().hex, cache=cache, slot=int(number[1]) if number else 0)
-    if refusal := Embedded().refusal(request):
-        raise ServerError(f"{one.name}: {refusal.reason}", remedy=refusal.remedy)
-    server = Embedded().start(request)
+    assert number
+    assert one.programs
+    request = Request(run=uuid.uuid4().hex, cache=cache, slot=int(number[1]))
+    server = start(one.kind, one.programs, request)
     try:
         yield server.admin
     finally:

@@ -21,6 +21,7 @@ from pytest_perfbudget.processes import containers, locks
 from pytest_perfbudget.processes.containers import Spec
 from pytest_perfbudget.processes.folders import cache_folder
 from pytest_perfbudget.processes.run_folder import RunFolder
+from pytest_perfbudget.processes.tender import KEPT
 from pytest_perfbudget.processes.unprivileged import ourselves
 
 if TYPE_CHECKING:
@@ -59,12 +60,23 @@ def _folder(request: Request, spec: Spec) -> RunFolder:
 
 def _started(folder: RunFolder, spec: Spec) -> psycopg.Connection:
     with containers.launching(folder, spec) as launch:
-        done = subprocess.run(
-            [*launch.command, "--keep"], env=launch.environ, stdin=subprocess.DEVNULL, capture_output=True, text=True,
-            errors="replace", check=False, timeout=_START, start_new_session=True, executable=sys.executable,
-        )  # fmt: skip
+        try:
+            done = subprocess.run(
+                [*launch.command, "--keep"], env=launch.environ, stdin=subprocess.DEVNULL, capture_output=True,
+                text=True, errors="replace", check=False, timeout=_START, start_new_session=True,
+                executable=sys.executable,
+            )  # fmt: skip
+        except subprocess.TimeoutExpired:
+            raise ServerError(f"the engine has not started the container after {_START:g} s") from None
     if done.returncode:
         raise ServerError("the container does not start", remedy=containers.remedy(done.stderr or done.stdout))
-    if admin := containers.await_answer(lambda: container.reach(folder)):
+
+    def ask() -> psycopg.Connection | None:
+        admin = container.reach(folder)
+        if admin is None and (said := containers.last_words(folder)) is not None:
+            raise ServerError("the container does not start", remedy=containers.remedy(said))
         return admin
-    raise ServerError("the container does not answer", remedy="docker logs of it says more")
+
+    if admin := containers.await_answer(ask):
+        return admin
+    raise ServerError("the container does not answer", remedy=f"docker ps --filter label={KEPT}={folder.path}")

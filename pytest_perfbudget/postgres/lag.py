@@ -24,16 +24,22 @@ REPLAYED = "select pg_last_wal_replay_lsn() - '0/0'::pg_lsn"
 
 
 class Lag:
-    """The lags of all writes between the first look and the last, in seconds."""
+    """The lags of all writes between the first look and the last, in seconds. Thread-safe: the last look may be
+    another thread's than those before."""
 
     def __init__(self, written: Position, replayed: Position, clock: Callable[[], float] = time.perf_counter) -> None:
         self._written, self._replayed, self._clock = written, replayed, clock
         self._seen = written()
         self._underway: deque[tuple[int, float]] = deque()
         self._done: list[float] = []
+        self._lock = threading.Lock()
 
     def look(self) -> None:
         """Note what has been written since the last look, and what has been replayed by now."""
+        with self._lock:
+            self._look()
+
+    def _look(self) -> None:
         now, written = self._clock(), self._written()
         if written > self._seen:
             self._seen = written
@@ -46,9 +52,10 @@ class Lag:
 
     def finish(self) -> tuple[float, ...]:
         """After a last look; a write that has not been replayed yet counts with the time it has waited."""
-        self.look()
-        now = self._clock()
-        return (*self._done, *(now - since for _, since in self._underway))
+        with self._lock:
+            self._look()
+            now = self._clock()
+            return (*self._done, *(now - since for _, since in self._underway))
 
 
 @contextmanager

@@ -54,7 +54,7 @@ class Local:
         """Not on Windows, not where the major is not installed or its programs may not be executed."""
         if sys.platform == "win32":
             return windows(self.name)
-        found = list(_installed(request.local))
+        found = list(installed(request.local))
         fitting = [one for one in found if request.major in (None, one.major)]
         if not fitting:
             majors = ", ".join(str(major) for major in sorted({one.major for one in found}))
@@ -73,12 +73,13 @@ class Local:
         from pytest_perfbudget.postgres import programs
 
         user = server_user()
-        fitting = (one for one in _installed(request.local) if request.major in (None, one.major))
+        fitting = (one for one in installed(request.local) if request.major in (None, one.major))
         return programs.start(self.name, next(one for one in fitting if _executable(one.folder, user)), request)
 
 
-def _installed(named: Sequence[str]) -> Iterator[Installed]:
-    """In the order they are preferred, each folder once."""
+def installed(named: Sequence[str]) -> Iterator[Installed]:
+    """The programs of the folders ``named``, of PATH and of the usual places, in the order they are preferred, each
+    folder once."""
     seen = set()
     for folder in [*map(Path, named), *_on_path(), *_usual()]:
         real = folder.resolve()

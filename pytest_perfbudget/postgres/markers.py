@@ -25,6 +25,7 @@ select d.datname, d.oid, shobj_description(d.oid, 'pg_database')
 from pg_database d
 where shobj_description(d.oid, 'pg_database') like '{"perfbudget":%'
   and pg_has_role(d.datdba, 'usage') order by d.datname"""
+_IS_TEMPLATE = "select datistemplate from pg_database where datname = %s"
 _HELD = """
 select (classid::bigint << 32) | objid::bigint from pg_locks
 where locktype = 'advisory' and objsubid = 1 and granted"""
@@ -113,8 +114,9 @@ def held_keys(admin: psycopg.Connection) -> frozenset[int]:
 
 def drop_leftovers(admin: psycopg.Connection) -> list[str]:
     """Drop the clones and unfinished templates of runs that are dead; their names."""
-    living = held_keys(admin)
-    dead = [d for d in ours(admin) if d.marker.kind not in (TEMPLATE, SPARE) and run_key(d.marker.run) not in living]
+    found = [d for d in ours(admin) if d.marker.kind not in (TEMPLATE, SPARE)]
+    living = held_keys(admin)  # asked second: a run has its lock before it has a database
+    dead = [database for database in found if run_key(database.marker.run) not in living]
     return [database.name for database in dead if drop(admin, database.name)]
 
 
@@ -129,11 +131,17 @@ def drop_unfinished(admin: psycopg.Connection) -> None:
 
 
 def drop(admin: psycopg.Connection, name: str) -> bool:
-    """Drop a database of ours, its sessions ended; False if somebody else did."""
+    """Drop a database of ours, its sessions ended; False if somebody else did.
+
+    ALTER DATABASE fails where somebody else alters or drops it at the same moment, and on what an interrupted DROP has
+    left. DROP waits for the others and ends what was begun, so that only templates are altered.
+    """
     import psycopg
 
     with contextlib.suppress(psycopg.errors.InvalidCatalogName, psycopg.errors.ObjectInUse):
-        admin.execute(f"ALTER DATABASE {quoted(name)} IS_TEMPLATE false")
+        if admin.execute(_IS_TEMPLATE, [name]).fetchone() == (True,):
+            with contextlib.suppress(psycopg.errors.InternalError_, psycopg.errors.ObjectNotInPrerequisiteState):
+                admin.execute(f"ALTER DATABASE {quoted(name)} IS_TEMPLATE false")
         admin.execute(f"DROP DATABASE IF EXISTS {quoted(name)} WITH (FORCE)")
         return True
     return False

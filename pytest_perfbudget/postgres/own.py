@@ -33,6 +33,7 @@ class OwnServer:
     share: Share[psycopg.Connection] = field(repr=False)
     throwaway: bool = True
     notes: tuple[str, ...] = ()
+    logs: bool = False
 
     @property
     def folder(self) -> RunFolder:
@@ -41,9 +42,8 @@ class OwnServer:
 
     @property
     def admin(self) -> psycopg.Connection:
-        if conninfo.interrupted(self.share.client):
+        if conninfo.interrupted(self.share.client) or conninfo.lost(self.share.client):
             self.share.client.close()
-        if self.share.client.closed:
             self.share.client = self.connect()
         return self.share.client
 
@@ -73,5 +73,6 @@ def own_server(kind: str, request: Request, params: Mapping[str, str], share: Sh
     info = share.client.info
     version = info.parameter_status("server_version") or str(info.server_version)
     return OwnServer(
-        kind, request.run, version, info.server_version // 10000, request.locale, request.profile, params, share
-    )
+        kind, request.run, version, info.server_version // 10000, request.locale, request.profile, params, share,
+        logs=request.logs,
+    )  # fmt: skip

@@ -17,6 +17,7 @@ from pytest_perfbudget.processes.unprivileged import ServerUser, server_user
 
 _PORT = 6432
 _START = 10.0
+_FILES = {"sslrootcert": "server_tls_ca_file", "sslcert": "server_tls_cert_file", "sslkey": "server_tls_key_file"}
 _WATCHED = 'folder=$1; shift; "$@" </dev/null & it=$!; read -r _; kill -INT "$it"; wait "$it"; rm -rf "$folder"'
 """The shell reads from a pipe of ours: it ends when we say so, and when we are gone, however that came about."""
 
@@ -74,7 +75,7 @@ class PgBouncer:
     def _start(self, found: str, user: ServerUser) -> None:
         written = self._folder / "pgbouncer.ini"
         written.touch(0o600)
-        written.write_text(self._configuration())
+        written.write_text(self._configuration(self._encryption(user)))
         for path in (written, self._folder):
             user.own(path)
         with (self._folder / "log").open("wb") as log:
@@ -92,10 +93,25 @@ class PgBouncer:
         )
         self._answers()
 
-    def _configuration(self) -> str:
+    def _encryption(self, user: ServerUser) -> dict[str, str]:
+        """What the DSN says of it, for the connections to the server; its files as copies that ``user`` can read."""
+        mode = self._params.get("sslmode", "")
+        given = {key: self._params.get(key, "") for key in _FILES}
+        files = {key: path for key, path in given.items() if path not in ("", "system")}
+        if mode == "require" and "sslrootcert" in files:
+            mode = "verify-ca"  # as libpq takes it
+        for key, path in files.items():
+            copied = self._folder / key
+            copied.touch(0o600)
+            copied.write_bytes(Path(path).read_bytes())
+            user.own(copied)
+        found = {_FILES[key]: str(self._folder / key) for key in files}
+        return {"server_tls_sslmode": mode, **found} if mode else {}
+
+    def _configuration(self, encryption: Mapping[str, str]) -> str:
         target = {key: self._params[key] for key in ("host", "port", "user", "password") if self._params.get(key)}
         database = " ".join(f"{key}='{value.replace(chr(39), chr(39) * 2)}'" for key, value in target.items())
-        settings = {"unix_socket_dir": str(self._folder), **self._settings}
+        settings = {"unix_socket_dir": str(self._folder), **encryption, **self._settings}
         lines = [f"{key} = {value}" for key, value in settings.items()]
         return "\n".join(["[databases]", f"* = {database}", "[pgbouncer]", *lines, ""])
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 from enum import StrEnum
+
+from pytest_perfbudget.postgres.markers import literal
 
 
 class Level(StrEnum):
@@ -39,6 +42,25 @@ class Setting:
     why: str
     level: Level = Level.DATABASE
     since: int = 0
+
+
+LISTS = frozenset(("search_path", "session_preload_libraries", "local_preload_libraries", "temp_tablespaces"))
+"""Settings that are lists of names: one text in quotes would be one name."""
+
+_NAMES = re.compile(r'\s*(?:"((?:[^"]|"")*)"|([^,]*?))\s*(?:,|$)')
+
+
+def in_sql(setting: Setting) -> str:
+    """``name = value`` as ALTER DATABASE … SET takes it; a list as the server reads it on its command line."""
+    if setting.name not in LISTS or not setting.value.strip():
+        return f"{setting.name} = {literal(setting.value)}"
+    names = (match[1].replace('""', '"') if match[1] else _folded(setting.name, match[2] or "")
+             for match in _NAMES.finditer(setting.value.strip()) if match[0])  # fmt: skip
+    return f"{setting.name} = {', '.join(map(literal, names))}"
+
+
+def _folded(setting: str, name: str) -> str:
+    return name if setting.endswith("libraries") else name.lower()
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +143,8 @@ def capture(major: int) -> dict[str, str]:
     return CAPTURE | (_NO_PARAMETERS if major >= 16 else {})
 
 
-QUIET = "-c auto_explain.log_min_duration=-1"
-"""The ``options`` of a connection of ours to a database that carries CAPTURE."""
+QUIET = "-c auto_explain.log_min_duration=-1 -c log_min_duration_statement=-1 -c log_min_error_statement=panic"
+"""The ``options`` of a connection of ours to a database that carries CAPTURE, or whose statements are logged."""
 
 
 def command_line(profile: Profile, major: int) -> list[str]:

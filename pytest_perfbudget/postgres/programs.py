@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from pytest_perfbudget.errors import ServerError
-from pytest_perfbudget.postgres import cluster, conninfo
+from pytest_perfbudget.postgres import cluster, conninfo, log
 from pytest_perfbudget.postgres.markers import database_name, drop_unfinished
 from pytest_perfbudget.postgres.own import MAINTENANCE, OwnServer, own_server
 from pytest_perfbudget.postgres.profile import command_line
@@ -89,6 +89,8 @@ class ClusterSource:
                 cluster.rebuild(slot, bin_folder, major, self.user, self.request.progress)
             command = [str(bin_folder / "postgres"), "-D", str(slot.data), *listen(folder)]
             command += command_line(self.request.profile, major)
+            if self.request.logs:
+                command += log.arguments(major, str(folder.path))
             yield Launch(command, slot.data, (slot.held,), fresh)
 
     def reach(self, folder: RunFolder) -> psycopg.Connection | None:

@@ -36,7 +36,8 @@ class Request:
     """What a run asks for. ``run`` is the same for all workers of a run, ``worker`` tells them apart (``main``,
     ``gw0``); ``server`` is ``auto``, a kind or a DSN; ``major`` None takes any; ``cache`` None takes the default.
     ``local`` are folders of programs, ``container`` is what a container is made with; ``slot`` is the number of a
-    cluster kept in the cache, None for the first that nobody uses."""
+    cluster kept in the cache, None for the first that nobody uses; ``logs`` asks for a log that statements can be read
+    from."""
 
     run: str
     worker: str = "main"
@@ -49,13 +50,15 @@ class Request:
     local: tuple[str, ...] = ()
     container: Container = field(default_factory=Container)
     slot: int | None = None
+    logs: bool = False
 
 
 class Server(Protocol):
     """A PostgreSQL in use by this run.
 
     ``throwaway`` servers are ours whole: the profile was given at their start. ``admin`` is the connection that
-    lives as long as the server is in use; ``notes`` are what differs from the profile.
+    lives as long as the server is in use; ``notes`` are what differs from the profile; ``logs`` says that clones have
+    their statements logged.
     """
 
     kind: str
@@ -66,6 +69,7 @@ class Server(Protocol):
     profile: Profile
     throwaway: bool
     notes: tuple[str, ...]
+    logs: bool
 
     @property
     def tls(self) -> str:

@@ -14,7 +14,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from pytest_perfbudget.errors import PerfbudgetError
-from pytest_perfbudget.postgres import markers
+from pytest_perfbudget.postgres import conninfo, markers
 from pytest_perfbudget.postgres.clones import Clone, clone, configured, copy, drop, settled
 from pytest_perfbudget.postgres.markers import CLONE, PREFIX, SPARE, Marker, key, quoted
 
@@ -160,7 +160,7 @@ class Spares:
                 admin.execute(_UNLOCK_SHARED, [_quiet(self._server)])
 
     def _admin(self) -> psycopg.Connection:
-        if self._connection is None:
+        if self._connection is None or conninfo.lost(self._connection):
             self._connection = self._server.connect()
             self._connection.execute(_NO_LIMITS)
         return self._connection

@@ -11,7 +11,7 @@ from pytest_perfbudget.postgres import markers
 from pytest_perfbudget.postgres.locales import locale_clause
 from pytest_perfbudget.postgres.markers import BUILDING, PREFIX, TEMPLATE, Marker, drop, key, ours, quoted
 from pytest_perfbudget.postgres.prepare import prepare
-from pytest_perfbudget.postgres.profile import Level
+from pytest_perfbudget.postgres.profile import Level, in_sql
 from pytest_perfbudget.postgres.seeders import Target
 from pytest_perfbudget.postgres.sequences import sequence_state
 from pytest_perfbudget.postgres.server import Progress, Server, silent
@@ -21,10 +21,11 @@ if TYPE_CHECKING:
 
     from pytest_perfbudget.postgres.seed import Seed
 
-_FORMAT = 1
+_FORMAT = 2
 """Of templates: raised whenever building or preparing changes, so that none made before is used."""
 
 _KEPT = 10
+_STAYED = "the seeded template was not built anew: another run is using it"
 _STRATEGY_SINCE = 15
 _CLONE_SINCE = 18
 _END_SESSIONS = "select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = %s"
@@ -47,13 +48,6 @@ class Template:
     built: bool = False
 
 
-def forget(server: Server, seed: Seed) -> None:
-    """Drop the template of ``seed``, so that ``ensure`` builds it anew; one that another run uses stays."""
-    name = _name(_hashes(server, seed)[-1])
-    if key(name) not in markers.held_keys(server.admin):
-        drop(server.admin, name)
-
-
 def base(server: Server) -> str:
     """Everything besides the seed that makes a template what it is."""
     digest = server.profile.digest(server.major)
@@ -65,31 +59,54 @@ def _hashes(server: Server, seed: Seed) -> tuple[str, ...]:
     return seed.hashes(base(server) if server.throwaway else f"{base(server)}, owner {server.admin.info.user}")
 
 
-def ensure(server: Server, seed: Seed, progress: Progress = silent) -> Template:
+def ensure(server: Server, seed: Seed, progress: Progress = silent, *, anew: bool = False) -> Template:
     """The template of ``seed``: the one that is there, else built, from the longest part of it that is there.
 
-    Workers of one run wait for the one that builds; runs of their own never wait for each other.
+    ``anew`` takes none of them that another run has built, but for a template that another living run uses: that one
+    stays, with a note. Workers of one run wait for the one that builds; runs of their own never wait for each other.
 
     Raises:
         SeedError: a step fails; nothing of it is left behind.
     """
     admin = server.admin
     hashes = _hashes(server, seed)
-    admin.execute("select pg_advisory_lock_shared(%s)", [key(_name(hashes[-1]))])
+    name = _name(hashes[-1])
     admin.execute("select pg_advisory_lock(%s)", [key(f"build {server.run} {hashes[-1]}")])
     try:
-        built = _name(hashes[-1]) not in _sealed(admin)
+        # No sibling has the template's own lock before it was here: who holds it is another run.
+        stayed = anew and _of_others(server, name) and not _drop_unused(admin, name)
+        admin.execute("select pg_advisory_lock_shared(%s)", [key(name)])
+        built = name not in _sealed(admin)
         if built:
-            _build(server, seed, hashes, progress)
-            _forget_oldest(server, keep=_name(hashes[-1]))
+            _build(server, seed, hashes, progress, anew=anew)
+            _forget_oldest(server, keep=name)
     finally:
         if not admin.closed:
             admin.execute("select pg_advisory_unlock(%s)", [key(f"build {server.run} {hashes[-1]}")])
-    marker = _sealed(admin)[_name(hashes[-1])]
+    marker = _sealed(admin)[name]
     if not built:
-        _touch(admin, _name(hashes[-1]), marker)
-    settings = admin.execute(_SETTINGS, [_name(hashes[-1])]).fetchall()
-    return Template(_name(hashes[-1]), hashes[-1], (*seed.notes, *marker.notes), marker.state, tuple(settings), built)
+        _touch(admin, name, marker)
+    settings = admin.execute(_SETTINGS, [name]).fetchall()
+    notes = (*seed.notes, *marker.notes, *([_STAYED] if stayed else []))
+    return Template(name, hashes[-1], notes, marker.state, tuple(settings), built)
+
+
+def _of_others(server: Server, name: str) -> bool:
+    """Whether the template is there, and not of this run."""
+    marker = _sealed(server.admin).get(name)
+    return marker is not None and marker.run != server.run
+
+
+def _drop_unused(admin: psycopg.Connection, name: str) -> bool:
+    """Drop a template nobody uses: neither we, to whom any lock is granted, nor somebody who begins to right now."""
+    if key(name) in markers.held_keys(admin):
+        return False
+    if admin.execute("select pg_try_advisory_lock(%s)", [key(name)]).fetchone() != (True,):
+        return False
+    try:
+        return drop(admin, name)
+    finally:
+        admin.execute("select pg_advisory_unlock(%s)", [key(name)])
 
 
 def _name(digest: str) -> str:
@@ -100,9 +117,10 @@ def _sealed(admin: psycopg.Connection) -> dict[str, Marker]:
     return {d.name: d.marker for d in ours(admin) if d.marker.kind == TEMPLATE}
 
 
-def _build(server: Server, seed: Seed, hashes: tuple[str, ...], progress: Progress) -> None:
+def _build(server: Server, seed: Seed, hashes: tuple[str, ...], progress: Progress, *, anew: bool) -> None:
     """In a database of another name, which gets its own when it is complete."""
-    admin, there = server.admin, _sealed(server.admin)
+    admin = server.admin
+    there = {name for name, marker in _sealed(admin).items() if not anew or marker.run == server.run}
     done = max((i for i, digest in enumerate(hashes) if i and _name(digest) in there), default=0)
     origin = _name(hashes[done]) if done else None
     building = f"{PREFIX}b_{hashes[-1][:12]}_{secrets.token_hex(4)}"
@@ -124,9 +142,7 @@ def _begin(server: Server, building: str, origin: str | None) -> None:
     create(server.admin, building, source, Marker(BUILDING, server.run))
     if not server.throwaway:
         settings = server.profile.of(server.major, Level.DATABASE)
-        server.admin.execute(
-            ";".join(f"ALTER DATABASE {quoted(building)} SET {s.name} = '{s.value}'" for s in settings)
-        )
+        server.admin.execute(";".join(f"ALTER DATABASE {quoted(building)} SET {in_sql(s)}" for s in settings))
 
 
 def _fill(server: Server, seed: Seed, done: int, building: str, progress: Progress) -> tuple[str, ...]:
@@ -176,12 +192,11 @@ def _touch(admin: psycopg.Connection, name: str, marker: Marker) -> None:
 
 def _forget_oldest(server: Server, keep: str) -> None:
     """Keep ten templates; those in use by anybody are never dropped."""
-    admin = server.admin
-    held = markers.held_keys(admin)
-    sealed = sorted(_sealed(admin).items(), key=lambda item: item[1].used)
-    unused = [name for name, _ in sealed if name != keep and key(name) not in held]
-    for name in unused[: max(0, len(sealed) - _KEPT)]:
-        drop(admin, name)
+    sealed = sorted(_sealed(server.admin).items(), key=lambda item: item[1].used)
+    excess = len(sealed) - _KEPT
+    for name in (name for name, _ in sealed if name != keep):
+        if excess > 0 and _drop_unused(server.admin, name):
+            excess -= 1
 
 
 def create(admin: psycopg.Connection, name: str, source: str, marker: Marker) -> None:

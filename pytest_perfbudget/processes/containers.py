@@ -17,6 +17,7 @@ from pytest_perfbudget.processes import engine
 from pytest_perfbudget.processes.offer import Progress
 from pytest_perfbudget.processes.run_folder import RunFolder
 from pytest_perfbudget.processes.runner import Launch
+from pytest_perfbudget.processes.tender import KEPT
 
 T = TypeVar("T")
 
@@ -73,6 +74,22 @@ def await_answer(ask: Callable[[], T | None]) -> T | None:
     return answer
 
 
+def last_words(folder: RunFolder) -> str | None:
+    """What the container that was to stay for this folder said before it ended; it is removed. None while it runs."""
+    for one in _client().containers.list(all=True, filters={"label": f"{KEPT}={folder.path}"}):
+        if one.status in ("exited", "dead"):
+            said: bytes = one.logs(tail=12)
+            one.remove(force=True, v=True)
+            return said.decode(errors="replace")
+    return None
+
+
+def _client() -> Any:
+    import docker
+
+    return docker.from_env(environment={**os.environ, "DOCKER_HOST": engine.host()})
+
+
 def pull(image: str, progress: Progress) -> None:
     """Have the image, fetched if need be.
 
@@ -85,8 +102,7 @@ def pull(image: str, progress: Progress) -> None:
 
     with progress(f"pulling {image}"):
         try:
-            client: Any = docker.from_env(environment={**os.environ, "DOCKER_HOST": engine.host()})
-            client.images.pull(*_name_and_tag(image))
+            _client().images.pull(*_name_and_tag(image))
         except docker.errors.DockerException as error:
             raise ServerError(
                 f"the image {image} is not here and cannot be pulled: {str(error).strip()}",

@@ -121,6 +121,7 @@ def launch(folder: RunFolder, launch: Launch, user: ServerUser, alive: int) -> L
     try:
         os.set_blocking(reader, True)
         with folder.log.open("ab") as log:
+            user.own(folder.log)  # a server that collects its log goes on with this file
             subprocess.run(
                 ["/bin/sh", "-c", _SCRIPT, "perfbudget", *arguments],
                 stdin=reader, stdout=log, stderr=log, cwd="/", env=launch.environ, start_new_session=True,

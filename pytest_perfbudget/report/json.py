@@ -11,12 +11,15 @@ from pytest_perfbudget.errors import At
 from pytest_perfbudget.model import (
     WORK_METRICS,
     Environment,
+    Fetched,
     Finding,
     GenericEvidence,
     Latency,
+    Parent,
     PlanEvidence,
     Problem,
     QueryEvidence,
+    Repetition,
     RuleNote,
     RunResult,
     Site,
@@ -103,6 +106,8 @@ def _query(query: QueryEvidence) -> dict[str, Any]:
         "calls": query.calls,
         "sites": [_place(site) for site in query.sites],
         "plans": [_plan(plan) for plan in query.plans],
+        "fetched": _fetched(query.fetched),
+        "repetition": _repetition(query.repetition) if query.repetition else None,
         "generic": _generic(query.generic) if query.generic else None,
         "rules": [_note(note) for note in query.notes],
         "work": _work(query.work, query.cost),
@@ -118,6 +123,24 @@ def _plan(plan: PlanEvidence) -> dict[str, Any]:
         "source": plan.source,
         "statistics": plan.statistics,
     }
+
+
+def _fetched(fetched: Fetched) -> dict[str, Any]:
+    return {"rows": fetched.rows, "largest": fetched.largest, "bytes": fetched.size, "how": list(fetched.how)}
+
+
+def _repetition(repetition: Repetition) -> dict[str, Any]:
+    parent, origin = repetition.parent, repetition.origin
+    return {
+        "n": repetition.n,
+        "site": _place(repetition.site),
+        "parent": _parent(parent) if parent else None,
+        "origin": {"relationship": origin.relationship, "option": origin.option} if origin else None,
+    }
+
+
+def _parent(parent: Parent) -> dict[str, Any]:
+    return {"query": parent.query, "site": _place(parent.site), "calls": parent.calls, "rows": parent.rows}
 
 
 def _generic(generic: GenericEvidence) -> dict[str, Any]:

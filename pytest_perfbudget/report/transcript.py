@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pytest_perfbudget.model import Finding, QueryEvidence, RunResult, TestResult
+from pytest_perfbudget.model import FETCHES, Fetched, Finding, QueryEvidence, Repetition, RunResult, TestResult
 from pytest_perfbudget.units import format_count
 
 
@@ -33,12 +33,32 @@ def _rules(query: QueryEvidence) -> list[str]:
     return ["", "   rules", *found, *missing] if found or missing else []
 
 
+def _fetched(fetched: Fetched) -> list[str]:
+    """The rows that came to the application; nothing where none did."""
+    if not fetched.rows:
+        return []
+    size = f", {format_count(fetched.size)} bytes" if fetched.size is not None else ""
+    most = f", at most {format_count(fetched.largest)} at once" if fetched.largest < fetched.rows else ""
+    how = " and ".join(FETCHES.get(one, one) for one in fetched.how)
+    return [f"   fetched {format_count(fetched.rows)} rows{size}{most}, {how}"]
+
+
+def _repeated(repetition: Repetition | None) -> list[str]:
+    if repetition is None:
+        return []
+    parent = repetition.parent
+    of = f" for the {format_count(parent.rows)} rows of {parent.site}" if parent else ""
+    loads = f", loads {repetition.origin.relationship}" if repetition.origin else ""
+    return [f"   repeated {format_count(repetition.n)} times at {repetition.site}{of}{loads}"]
+
+
 def _query(number: int, query: QueryEvidence, diffs: list[Finding]) -> list[str]:
     calls = f"   {format_count(query.calls)} calls" if query.calls > 1 else ""
     case = f"   case {query.case}" if query.case else ""
     lines = [f"{number}  {query.sql}", f"   {', '.join(str(site) for site in query.sites)}{calls}{case}"]
     if query.work:
         lines.append(f"   buffers {format_count(query.work.buffers)}, rows {format_count(query.work.rows)}")
+    lines += _fetched(query.fetched) + _repeated(query.repetition)
     for plan in query.plans:
         lines += ["", f"   plan {plan.fingerprint}, {format_count(plan.calls)} times, by {plan.source}"]
         lines += [f"     {line}" for line in plan.tree]

@@ -16,6 +16,7 @@ from pytest_perfbudget.plans.names import quoted
 from pytest_perfbudget.report.failure import failure
 from pytest_perfbudget.report.junit import properties
 from pytest_perfbudget.rules.subject import EVIDENCE
+from pytest_perfbudget.session.disturbed import disturbed
 from pytest_perfbudget.session.options import Options
 from pytest_perfbudget.session.parts import Parts
 from pytest_perfbudget.session.place import Place
@@ -40,7 +41,6 @@ class Examiner:
         self._prober = Prober(place)
         self._statements: tuple[Statement, ...] = ()
         self._resources = Resources(place.hub, str(options.root), lambda: place.standby)
-        self._installed = False
 
     def prepare(self, test: str, budget: Budget) -> None:
         """A clean database, and the drivers watched, before the fixtures of the test connect.
@@ -51,26 +51,40 @@ class Examiner:
         """
         self._test, self._budget = test, budget
         self._place.fresh(test)
-        if not self._installed:
-            for driver in self._parts.drivers:
-                driver.install(self._place.hub)
-            self._installed = True
+        self._place.horizon.hold()
+        self._place.drivers.watch()
+        self._place.hub.measures = bool(self._options.explain or self._options.reports)
         self._check_tables(budget)
         self._resources.prepare(budget)
         if asks_catalogue(budget, self._parts.rules):
             self._prober.read_catalogue()
+        if budget.capture == "test":
+            self._place.hub.start()
 
     @contextmanager
     def watching(self) -> Iterator[None]:
-        """Record the statements sent meanwhile, and the connections they were sent on."""
+        """The body of the test runs: record its statements (after those of its fixtures, if they count), and the
+        connections it uses."""
         assert self._budget is not None
         hub = self._place.hub
-        hub.start()
+        if self._budget.capture == "call":
+            hub.start()
         try:
             with self._resources.watching(self._budget):
                 yield
         finally:
             self._statements = hub.stop()
+
+    @contextmanager
+    def of_nobody(self) -> Iterator[None]:
+        """What a fixture of a wider scope sends counts for no test: it would for whichever came first."""
+        with self._place.hub.mute():
+            yield
+
+    def release(self) -> None:
+        """The test has ended, perhaps before its body."""
+        self._place.hub.stop()
+        self._place.settle()
 
     def examine(self, at: At) -> tuple[TestResult, str]:
         """The result of the test that was watched, and the text it fails with (empty if it passes)."""
@@ -91,11 +105,8 @@ class Examiner:
         """What JUnit shows of a result."""
         return properties(result)
 
-    def close(self) -> None:
-        for driver in self._parts.drivers:
-            driver.uninstall()
-
     def _judge(self, budget: Budget) -> tuple[TestEvidence, Judgement]:
+        self._place.hub.check()
         statements = self._place.completed(self._statements)
         facts = self._place.facts
         evidence = replace(gather(self._test, budget.name, statements, facts.environment), notes=facts.notes)
@@ -116,7 +127,7 @@ class Examiner:
         if again := recount(evidence, judgement, self._place):
             evidence = again
             judgement = judge(budget, evidence, baseline, bench)
-        evidence, latency = time_queries(budget, evidence, self._place)
+        evidence, latency = time_queries(budget, evidence, self._place, disturbed(self._options.debugger))
         if needs := unexplained(budget, judgement, self._parts.rules):
             evidence = self._prober.gather(evidence, needs)
         if latency or needs:
@@ -157,10 +168,13 @@ class Examiner:
         return {key for key, record in records.items() if not plans[key] <= record.known}
 
     def _silent(self, budget: Budget) -> Finding:
-        drivers = ", ".join(driver.name for driver in self._parts.drivers)
+        names = [driver.name for driver in self._parts.drivers if driver.available()]
+        drivers = ", ".join([*names, *(witness.name for witness in self._place.hub.witnesses)])
         words = f"the test ran no statement on database {self._place.database} (watched: {drivers})"
         variables = " and ".join(self._options.env) or "a variable (env in [tool.perfbudget])"
         fix = f"connect to the DSN of perf_db, or to the one exported in {variables}, inside the test body"
+        if not self._place.hub.witnesses:
+            fix += "\nof an application in another process: server_log = true in [tool.perfbudget]"
         return Finding("queries", Verdict.OVER, words, budget_at=budget.at, fix=fix)
 
     def _check_tables(self, budget: Budget) -> None:

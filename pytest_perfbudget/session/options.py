@@ -22,7 +22,8 @@ class Options:
 
     ``ci`` holds the evidence ("CI, because GITHUB_ACTIONS is set") or None; ``reports`` are (kind, path); ``local``
     are folders of PostgreSQL's programs; ``accept`` the categories recorded besides the default ones; ``env`` the
-    variables that get the DSN.
+    variables that get the DSN; ``server_log`` asks for the statements of other processes; ``debugger`` is the option
+    that asks pytest for one (``--pdb``).
     """
 
     root: Path
@@ -44,8 +45,10 @@ class Options:
     reason: str = ""
     strict: bool = False
     explain: bool = False
+    server_log: bool = False
     reseed: bool = False
     baseline_ref: str = ""
     cache: str | None = None
     reports: tuple[tuple[str, Path], ...] = ()
     ci: str | None = None
+    debugger: str = ""

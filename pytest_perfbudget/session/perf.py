@@ -1,7 +1,9 @@
-"""What the ``perf`` fixture gives: one statement, measured explicitly."""
+"""What the ``perf`` fixture gives: one statement measured explicitly, and what a part of the test sent."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -9,16 +11,47 @@ if TYPE_CHECKING:
     import psycopg
 
     from pytest_perfbudget.capture.hub import Hub
+    from pytest_perfbudget.capture.record import Recording
+    from pytest_perfbudget.model import Statement
+    from pytest_perfbudget.session.drivers import Drivers
+    from pytest_perfbudget.session.seen import Seen
     from pytest_perfbudget.session.succession import Database
 
 
 class Perf:
-    """Runs statements on a connection of its own to the test's database, in autocommit."""
+    """Runs statements on a connection of its own to the test's database, in autocommit.
 
-    def __init__(self, database: Database, hub: Hub) -> None:
+    Where nothing is recorded (a test without the marker, a fixture of one with it) it records itself.
+    """
+
+    def __init__(self, database: Database, hub: Hub, drivers: Drivers) -> None:
         self.dsn = database.dsn
-        self._hub = hub
+        self._hub, self._drivers = hub, drivers
         self._connection: psycopg.Connection[Any] | None = None
+        self._own: Recording | None = None
+
+    @property
+    def statements(self) -> tuple[Statement, ...]:
+        """All that were sent to the test's database so far, of every thread and task."""
+        recording = self._hub.recording
+        return recording.statements() if recording else self._hub.ended
+
+    @contextmanager
+    def capture(self, *, memory: bool = False) -> Iterator[Seen]:
+        """``with perf.capture() as seen``: the statements that begin within the block; with ``memory`` what the client
+        needed at its peak, too, which makes the block a few times slower."""
+        from pytest_perfbudget.session.memory import traced
+        from pytest_perfbudget.session.seen import Seen
+
+        self._record()
+        with self._hub.part(memory) as calls:
+            seen = Seen(calls)
+            if not memory:
+                yield seen
+                return
+            with traced() as peak:
+                yield seen
+            seen.peak_memory = peak() + max((call.size or 0 for call in calls if call.fetched == "whole"), default=0)
 
     def run(self, sql: str, params: Any = None, *, case: str | None = None) -> list[Any]:
         """Execute ``sql`` and fetch everything.
@@ -35,7 +68,14 @@ class Perf:
             cursor = self._connection.execute(sql, params)
         return cursor.fetchall() if cursor.description else []
 
+    def _record(self) -> None:
+        if self._hub.recording is None:
+            self._drivers.watch()
+            self._hub.start()
+            self._own = self._hub.recording
+
     def __enter__(self) -> Perf:
+        self._record()
         return self
 
     def __exit__(
@@ -43,3 +83,5 @@ class Perf:
     ) -> None:
         if self._connection is not None:
             self._connection.close()
+        if self._own is not None and self._hub.recording is self._own:
+            self._hub.stop()

@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from pytest_perfbudget.advice.trial import try_index
+from pytest_perfbudget.capture.borrowed import borrowed
 from pytest_perfbudget.capture.explain import fill
 from pytest_perfbudget.capture.hub import Hub
 from pytest_perfbudget.capture.replay import Replay, count_work_again
+from pytest_perfbudget.capture.server_log import LoggedStatements
 from pytest_perfbudget.errors import PerfbudgetError
-from pytest_perfbudget.model import Environment, Statement, Work
-from pytest_perfbudget.plans.relations import Ancestors
-from pytest_perfbudget.postgres import catalogue, dsn, embedded, spares, stamp
+from pytest_perfbudget.model import Statement, Work
+from pytest_perfbudget.postgres import dsn, embedded, spares
 from pytest_perfbudget.postgres.dsn import is_dsn
+from pytest_perfbudget.postgres.horizon import Horizon
+from pytest_perfbudget.postgres.log import ServerLog
 from pytest_perfbudget.postgres.markers import database_name
-from pytest_perfbudget.postgres.profiles.readback import differences
 from pytest_perfbudget.postgres.seed import Seed
 from pytest_perfbudget.postgres.seeders import BUILTIN, Entry
 from pytest_perfbudget.postgres.server import Progress, Server
-from pytest_perfbudget.postgres.templates import Template, ensure, forget
+from pytest_perfbudget.postgres.templates import Template, ensure
+from pytest_perfbudget.session.django import DjangoTenant
+from pytest_perfbudget.session.drivers import Drivers
+from pytest_perfbudget.session.facts import Facts, facts
 from pytest_perfbudget.session.options import Options
 from pytest_perfbudget.session.parts import Parts
 from pytest_perfbudget.session.servers import Postgres
@@ -36,18 +40,6 @@ PATIENCE = "set lock_timeout = '100ms'; set statement_timeout = '60s'"
 """On connections of ours: what the application left locked stays locked while we look, so that waiting is in vain."""
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """The stamp of the seeded database, its tables' sizes in 8 kB pages, their names with and without schema, what each
-    partition is a part of (``catalogue.ancestors``), and what is otherwise than profile and seed would have it."""
-
-    environment: Environment
-    pages: Mapping[str, int]
-    tables: frozenset[str]
-    ancestors: Ancestors
-    notes: tuple[str, ...] = ()
-
-
 class Place:
     """One per process. Whatever fails once fails again in the same words, without being tried again."""
 
@@ -55,9 +47,11 @@ class Place:
         self._options, self._parts, self._progress = options, parts, progress
         self.postgres = Postgres(options, parts, progress)
         self.hub = Hub(str(options.root))
+        self.drivers = Drivers(parts.drivers, self.hub)
         self.database = database_name(options.run_id, options.worker)
         self._server: Server | None = None
         self._failed: PerfbudgetError | None = None
+        self._django = DjangoTenant(self.database)
         self._beside: dict[object, Succession | PerfbudgetError] = {}
 
     @property
@@ -103,12 +97,13 @@ class Place:
         if self._failed:
             raise self._failed
         try:
-            if self._options.reseed and self._options.worker in ("main", "gw0"):
-                forget(self.server, self.seed)
-            return ensure(self.server, self.seed, self._progress)
+            return self._template(self.seed)
         except PerfbudgetError as error:
             self._failed = error
             raise
+
+    def _template(self, seed: Seed) -> Template:
+        return ensure(self.server, seed, self._progress, anew=self._options.reseed)
 
     @cached_property
     def seed(self) -> Seed:
@@ -138,8 +133,11 @@ class Place:
 
     @cached_property
     def _own(self) -> Succession:
-        own = Succession(self.server, self.template, self.database)
+        own = Succession(self.server, self.template, self.database, self._django.leave)
+        self._django.move_in()
         self.hub.watch(self.database)
+        if self.server.logs:
+            self.hub.hear(LoggedStatements(ServerLog(self.server, self.database)))
         return own
 
     def beside(self, key: object, seed: Sequence[Entry] | None) -> Succession:
@@ -152,8 +150,7 @@ class Place:
         if key not in self._beside:
             name = f"{self.database}_{len(self._beside) + 1}"
             try:
-                steps = None if seed is None else self._steps(seed)
-                template = ensure(self.server, steps, self._progress) if steps else self.template
+                template = self.template if seed is None else self._template(self._steps(seed))
                 self._beside[key] = Succession(self.server, template, name)
             except PerfbudgetError as error:
                 self._beside[key] = error
@@ -166,27 +163,32 @@ class Place:
     def facts(self) -> Facts:
         """What a clone holds before any test has touched it: to be asked first in that state."""
         with self.quiet() as connection:
-            return Facts(
-                stamp.environment(connection, self.server, self.seed),
-                catalogue.pages(connection),
-                catalogue.tables(connection),
-                catalogue.ancestors(connection),
-                (*differences(connection, self.server.profile, self.server.major), *self.template.notes),
-            )
+            return facts(connection, self.server, self.seed, self.template)
+
+    @cached_property
+    def horizon(self) -> Horizon:
+        """What keeps the work of statements that write the same in every run."""
+        return Horizon(self.server)
+
+    def settle(self) -> None:
+        """A test has ended: nothing is held for it any more."""
+        if "horizon" in vars(self):
+            self.horizon.release()
 
     def completed(self, statements: Sequence[Statement]) -> Sequence[Statement]:
         """The statements, those without a plan explained now."""
-        if any(not statement.plans for statement in statements):
+        if any(not statement.planned for statement in statements):
             with self.quiet() as connection:
                 fill(statements, connection)
         return statements
 
     def count_again(self, statement: Statement) -> dict[str, Any] | None:
-        """The EXPLAIN ANALYZE document of a read executed twice on one connection; None if it fails now."""
+        """The EXPLAIN ANALYZE document of a read executed twice on one connection, the application's where that has an
+        open transaction; None if it fails now."""
         import psycopg
 
         try:
-            with self.quiet() as connection:
+            with borrowed(self.hub) or self.quiet() as connection:
                 return count_work_again(connection, statement)
         except psycopg.Error:
             return None
@@ -219,9 +221,13 @@ class Place:
 
     def close(self) -> None:
         """Drop this process's database and leave the server. One that was killed has nothing left to drop."""
+        self._django.move_out()
+        self.drivers.close()
         if self._server is None:
             return
         try:
+            if "horizon" in vars(self):
+                self.horizon.close()
             if "standby" in vars(self):
                 self.standby.close()
             for beside in self._beside.values():

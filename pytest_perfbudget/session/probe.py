@@ -12,6 +12,7 @@ from pytest_perfbudget.model import Catalogue, GenericEvidence, PlanEvidence, Qu
 from pytest_perfbudget.plans.fingerprint import VERSION, fingerprint
 from pytest_perfbudget.plans.labels import indexes
 from pytest_perfbudget.plans.parse import parse
+from pytest_perfbudget.plans.recent import parsed
 from pytest_perfbudget.plans.render import tree
 from pytest_perfbudget.plans.work import cost
 from pytest_perfbudget.postgres.relations import catalogue
@@ -45,7 +46,7 @@ class Prober:
         return replace(evidence, queries=_reachable(queries))
 
     def _probed(self, query: QueryEvidence, needs: set[Need]) -> QueryEvidence:
-        planned = [statement for statement in query.executions if statement.plans and not statement.error]
+        planned = [statement for statement in query.executions if statement.planned and not statement.error]
         if not planned:
             return query
         probes = query.probes
@@ -86,9 +87,9 @@ class Prober:
 def _covers(known: Catalogue, query: QueryEvidence) -> bool:
     names = {table.name for table in known.tables.values()}
     named = {index.name for table in known.tables.values() for index in table.indexes}
-    nodes = [node for one in query.executions for document in one.plans for node in parse(document).root.walk()]
-    return all(not node.relation or node.relation in names for node in nodes) and all(
-        name in named for node in nodes for name in indexes(node)
+    nodes = (node for one in query.executions for document in one.plans for node in parsed(document).root.walk())
+    return all(
+        (not node.relation or node.relation in names) and all(name in named for name in indexes(node)) for node in nodes
     )
 
 

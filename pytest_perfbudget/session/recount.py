@@ -1,7 +1,8 @@
 """Work that looks worse is counted again before it counts.
 
 The first execution on a connection also reads the catalogues (a plpgsql call 219 blocks, then 6), so a figure over its
-limit is taken once more, on one connection, twice, and the second is the one. A test that wrote cannot be repeated.
+limit is taken once more, on one connection, twice, and the second is the one. A test that wrote cannot be repeated;
+what its fixtures wrote in a transaction that is still open is seen, as that transaction's connection is taken.
 """
 
 from __future__ import annotations

@@ -30,6 +30,7 @@ class Postgres:
             progress=progress,
             local=options.local,
             container=options.container,
+            logs=options.server_log,
         )
         named = options.server
         self._wanted = Wanted(f"PostgreSQL {options.postgres}", "--perf-server", named, is_dsn(named))

@@ -37,6 +37,7 @@ DEFAULTS: Mapping[str, Any] = {
     "redis_image": "redis:7",
     "profile": "deterministic",
     "env": [],
+    "server_log": False,
     "strict": False,
     "report": [],
 }
@@ -93,7 +94,6 @@ def read(
     """
     sources = Sources(options, flags, environ, table := file_table(file), file)
     found = {key: sources.find(key) for key in DEFAULTS}
-    accept = _accept(options.get("perf_accept"))
     result = Options(
         root=root,
         run_id=environ.get("PYTEST_XDIST_TESTRUNUID") or uuid.uuid4().hex,
@@ -108,20 +108,30 @@ def read(
         redis_image=_text(found["redis_image"]),
         profile=_profile(found["profile"], table),
         env=tuple(_texts(found["env"])),
+        server_log=_flag(found["server_log"]),
         strict=_flag(found["strict"]),
         reports=tuple(_report(text, root) for text in _texts(found["report"])),
-        update=bool(options.get("perf_update")) or bool(accept),
-        accept=frozenset(accept),
-        dry_run=bool(options.get("perf_dry_run")),
-        reason=options.get("perf_reason") or "",
         explain=bool(options.get("perf_explain")),
         reseed=bool(options.get("perf_reseed")),
         baseline_ref=options.get("perf_baseline") or "",
         cache=environ.get("PERFBUDGET_CACHE") or None,
         ci=ci.evidence(environ),
+        debugger="--pdb" if options.get("usepdb") else "--trace" if options.get("trace") else "",
+        **_recording(options),
     )
     refuse_combinations(result)
     return result
+
+
+def _recording(options: Mapping[str, Any]) -> dict[str, Any]:
+    """What the command line says of baselines; accepting something is an update."""
+    accept = frozenset(_accept(options.get("perf_accept")))
+    return {
+        "update": bool(options.get("perf_update") or accept),
+        "accept": accept,
+        "dry_run": bool(options.get("perf_dry_run")),
+        "reason": options.get("perf_reason") or "",
+    }
 
 
 def file_table(file: Path) -> Mapping[str, Any]:
@@ -190,10 +200,12 @@ def _container(found: Mapping[str, Found]) -> Container:
 
 
 def _flag(found: Found) -> bool:
-    words: Mapping[Any, bool] = {True: True, False: False, "1": True, "true": True, "0": False, "false": False}
-    if found.value not in words:
+    if isinstance(found.value, bool):
+        return found.value
+    words = {"1": True, "true": True, "0": False, "false": False}
+    if str(found.value) not in words:
         raise found.refuse("is not true or false", "give true or false")
-    return words[found.value]
+    return words[str(found.value)]
 
 
 def _profile(found: Found, table: Mapping[str, Any]) -> Profile:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -23,8 +24,9 @@ class Database:
 class Succession:
     """Under one name, as engines made at import time know no other."""
 
-    def __init__(self, server: Server, template: Template, name: str) -> None:
-        self._server, self._name = server, name
+    def __init__(self, server: Server, template: Template, name: str, leave: Callable[[], bool] = lambda: True) -> None:
+        """``leave`` has whoever keeps connections between tests close them; False where one must stay."""
+        self._server, self._name, self._leave = server, name, leave
         self._spares = Spares(server, template)
         self._clone: Clone | None = None
         self._owner: str | None = None
@@ -38,8 +40,9 @@ class Succession:
             self._owner = None
 
     def fresh(self, owner: str) -> Database:
-        """A database in the seed's state for ``owner``; asked again by the same one, the same database."""
-        if owner != self._owner:
+        """A database in the seed's state for ``owner``; asked again by the same one, the same database. It is also
+        kept, whoever asks, for a transaction that spans several tests."""
+        if owner != self._owner and self._leave():
             self.open()
             self._owner = owner
         return Database(self._name, self._server.dsn(self._name))

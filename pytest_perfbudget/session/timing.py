@@ -17,12 +17,17 @@ from pytest_perfbudget.units import format_seconds
 from pytest_perfbudget.verdict.gather import site_of
 
 
-def time_queries(budget: Budget, evidence: TestEvidence, place: Place) -> tuple[TestEvidence, tuple[Finding, ...]]:
-    """The evidence with latencies, and the findings about them."""
+def time_queries(
+    budget: Budget, evidence: TestEvidence, place: Place, disturbed: str | None = None
+) -> tuple[TestEvidence, tuple[Finding, ...]]:
+    """The evidence with latencies, and the findings about them; nothing is timed where something is ``disturbed``."""
     findings: list[Finding] = []
     timed = []
     for query in evidence.queries:
         limits = _limits(budget, query)
+        if disturbed and limits:
+            findings += [_unjudged(query, limit, disturbed) for limit in limits.values()]
+            limits = {}
         after, found = _time(query, limits, budget, place) if limits else (query, [])
         timed.append(after)
         findings += found

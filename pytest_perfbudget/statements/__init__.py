@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import re
 from collections.abc import Iterator
 from enum import StrEnum
 from functools import lru_cache
@@ -18,7 +17,6 @@ from pytest_perfbudget.statements.canonical import canonical
 from pytest_perfbudget.statements.placeholders import question_marks_and_names, server_side
 from pytest_perfbudget.statements.tokens import tokens, uncommented
 
-_NAME = re.compile(r"/\*\s*perf:\s*([\w.-]+)\s*\*/")
 _MODIFYING = ("InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt", "lockingClause", "intoClause")
 
 
@@ -54,12 +52,6 @@ def _readings(sql: str) -> Iterator[str]:
     text = server_side(uncommented(sql))
     yield text
     yield question_marks_and_names(text)
-
-
-def perf_name(sql: str) -> str | None:
-    """The name a ``/* perf: name */`` comment gives to its statement."""
-    match = _NAME.search(sql)
-    return match[1] if match else None
 
 
 def one_line(sql: str, width: int = 0) -> str:

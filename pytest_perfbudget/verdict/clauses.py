@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from pytest_perfbudget.budgets.budget import Budget, Clause
 from pytest_perfbudget.model import Finding, QueryEvidence, Verdict
 from pytest_perfbudget.plans.node import Node, Plan
-from pytest_perfbudget.plans.parse import parse
 from pytest_perfbudget.plans.relations import Ancestors
+from pytest_perfbudget.verdict.executed import Executed
 from pytest_perfbudget.verdict.gather import site_of
 
 SMALL_TABLE = 10
@@ -22,7 +22,7 @@ def check_clauses(
 
     A requirement concerns the statements whose plan reads the tables it names; one at least must.
     """
-    subjects = [(query, _plans(query)) for query in queries]
+    subjects = [(query, Executed(query)) for query in queries]
     for clause in budget.clauses:
         required = clause.key == "plan.require"
         if required and not any(clause.pattern.reads(plan, ancestors) for _, plans in subjects for plan in plans):
@@ -35,7 +35,7 @@ def check_clauses(
 def broken(
     clause: Clause,
     query: QueryEvidence,
-    plans: Sequence[Plan],
+    plans: Iterable[Plan],
     pages: Mapping[str, int],
     ancestors: Ancestors | None = None,
 ) -> Finding | None:
@@ -49,10 +49,6 @@ def broken(
     node = next((node for plan in plans for node in plan.root.walk() if node.relation), None)
     small = _small(clause, node, pages) if node else None
     return _finding(clause, query, small, f"{clause.text} is required and not in the plan")
-
-
-def _plans(query: QueryEvidence) -> list[Plan]:
-    return [parse(document) for statement in query.executions for document in statement.plans]
 
 
 def _matched_nothing(clause: Clause, query: QueryEvidence) -> Finding:

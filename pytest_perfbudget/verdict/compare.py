@@ -10,7 +10,7 @@ from pytest_perfbudget.model import Finding, QueryEvidence, Verdict
 from pytest_perfbudget.plans.access import access_paths
 from pytest_perfbudget.plans.diff import diff
 from pytest_perfbudget.plans.fingerprint import VERSION
-from pytest_perfbudget.plans.parse import parse
+from pytest_perfbudget.plans.recent import parsed
 from pytest_perfbudget.plans.ties import Shape, shape
 from pytest_perfbudget.rules.base import CRASH, Hit, Rule
 from pytest_perfbudget.verdict.decide import decide, words, worse
@@ -87,8 +87,8 @@ def _new_hits(old: QueryRecord, new: QueryEvidence, rules: tuple[Rule, ...]) -> 
     """
     known = {plan.fingerprint for plan in old.plans}
     fresh = [plan.fingerprint for plan in new.plans if plan.fingerprint not in known]
-    documents = [d for s in new.executions for d in s.plans] if fresh else []
-    hits = {(hit.code, hit.relation): hit for d in documents for hit in fresh_hits(parse(d), new, old, rules)}
+    documents = (d for s in new.executions for d in s.plans) if fresh else ()
+    hits = {(hit.code, hit.relation): hit for d in documents for hit in fresh_hits(parsed(d), new, old, rules)}
     return [hit for hit in hits.values() if hit.judged], [hit for hit in hits.values() if hit.code == CRASH]
 
 

@@ -22,6 +22,7 @@ from pytest_perfbudget.verdict.limits import check_limits
 from pytest_perfbudget.verdict.pairing import pair
 from pytest_perfbudget.verdict.route import check_route
 from pytest_perfbudget.verdict.rules import Records, check_rules, explaining
+from pytest_perfbudget.verdict.unexplained import check_unexplained
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ def judge(budget: Budget, evidence: TestEvidence, baseline: Baseline | None, ben
     """Absolute limits and clauses always; the comparison only against a baseline of a comparable environment."""
     records = recorded(evidence, baseline)
     absolute = _absolute(budget, evidence.queries, bench, records)
-    absolute += [*bench.measured, *_unexplained(budget, evidence)]
+    absolute += [*bench.measured, *check_unexplained(budget, evidence.queries)]
     relative, pairs = _relative(budget, evidence, baseline, bench)
     findings = [waive(finding, budget.waivers, bench.today) for finding in absolute + relative]
     return Judgement(by_rank(findings), tuple(pairs))
@@ -80,23 +81,6 @@ def _matched_none(name: str, narrowed: Budget, queries: Sequence[QueryEvidence])
         message=f"no statement was sent by {name}() or carries /* perf: {name} */; seen: {', '.join(seen) or 'none'}",
         budget_at=narrowed.at,
     )
-
-
-def _unexplained(budget: Budget, evidence: TestEvidence) -> list[Finding]:
-    """A statement without a plan cannot be held to a plan clause: a failure where there is one, else unjudged."""
-    clauses = bool(budget.clauses)
-    return [
-        Finding(
-            code="plan",
-            verdict=Verdict.OVER if clauses else Verdict.UNJUDGED,
-            message=f"no plan to judge: {query.why_unjudged}",
-            query=query.key,
-            site=site_of(query),
-            budget_at=budget.clauses[0].at if clauses else None,
-        )
-        for query in evidence.queries
-        if query.why_unjudged and not query.plans
-    ]
 
 
 def _relative(

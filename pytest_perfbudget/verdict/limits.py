@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from pytest_perfbudget.budgets.budget import Budget, Limit
-from pytest_perfbudget.model import Finding, QueryEvidence, Verdict
+from pytest_perfbudget.model import Finding, QueryEvidence, Site, Verdict
+from pytest_perfbudget.statements import one_line
 from pytest_perfbudget.units import format_measure
-from pytest_perfbudget.verdict.gather import repeated, site_of, totals
+from pytest_perfbudget.verdict.counts import repeated
+from pytest_perfbudget.verdict.gather import site_of, totals
+
+WIDTH = 90
+"""Characters of a statement that are shown beneath a finding."""
 
 
 def check_limits(budget: Budget, queries: Sequence[QueryEvidence]) -> Iterator[Finding]:
@@ -26,7 +32,8 @@ def _check(limit: Limit, measured: float, queries: Sequence[QueryEvidence]) -> F
         return None
     inexact = any(query.work and limit.key.removeprefix("work.") in query.work.inexact for query in queries)
     judged = measured > limit.value and not inexact
-    return Finding(
+    culprit = _culprit(limit.key, queries) if queries else None
+    finding = Finding(
         code=limit.key,
         verdict=Verdict.OVER if judged else Verdict.UNJUDGED,
         message=_words(limit, measured) if judged else _why(limit.key, uncounted, inexact),
@@ -34,10 +41,34 @@ def _check(limit: Limit, measured: float, queries: Sequence[QueryEvidence]) -> F
         measured=measured,
         allowed=limit.value,
         unit=limit.unit,
-        query=_culprit(limit.key, queries).key if queries else None,
-        site=site_of(_culprit(limit.key, queries)) if queries else None,
+        query=culprit.key if culprit else None,
+        site=site_of(culprit) if culprit else None,
         budget_at=limit.at,
     )
+    return _looped(finding, culprit) if limit.key == "queries.repeated" and culprit else finding
+
+
+def _looped(finding: Finding, query: QueryEvidence) -> Finding:
+    """What was repeated, for the rows of what, and how to send it once."""
+    repetition = query.repetition
+    if repetition is None:
+        return finding
+    n, parent, origin = repetition.n, repetition.parent, repetition.origin
+    lines = [f"repeated   {n:,} times at {_place(repetition.site)}", f"           {one_line(query.sql, WIDTH)}"]
+    if parent:
+        executed = f" in {parent.calls:,} executions" if parent.calls > 1 else ""
+        lines += [f"parent     {parent.rows:,} rows{executed} at {_place(parent.site)}"]
+        lines += [f"           {one_line(parent.sql, WIDTH)}"]
+    if origin:
+        lines.append(f"loads      {origin.relationship}")
+        fix = f"{origin.option} in the parent loads {origin.relationship} for all its rows"
+    else:
+        fix = f"send it once for all {n:,}: WHERE … = ANY(…) with their values, or a join in the parent"
+    return replace(finding, site=repetition.site, detail=tuple(lines), fix=fix)
+
+
+def _place(site: Site | None) -> str:
+    return f"{site} ({site.function})" if site else "a line of no file of yours"
 
 
 def _uncounted(key: str, queries: Sequence[QueryEvidence]) -> Mapping[str, str]:
@@ -66,7 +97,7 @@ def _culprit(key: str, queries: Sequence[QueryEvidence]) -> QueryEvidence:
         name = key.removeprefix("work.")
         if key.startswith("work.") and query.work:
             return float(getattr(query.work, name))
-        return float(repeated(query) if key == "queries.repeated" else query.calls)
+        return float(repeated(query.executions) if key == "queries.repeated" else query.calls)
 
     return max(queries, key=share)
 

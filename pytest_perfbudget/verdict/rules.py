@@ -10,10 +10,11 @@ from pytest_perfbudget.budgets.budget import Budget, RuleSetting
 from pytest_perfbudget.model import Finding, QueryEvidence, RuleNote, Verdict
 from pytest_perfbudget.plans.fingerprint import fingerprint
 from pytest_perfbudget.plans.node import Plan
-from pytest_perfbudget.plans.parse import parse
+from pytest_perfbudget.plans.recent import parsed
 from pytest_perfbudget.plans.render import line
 from pytest_perfbudget.rules.base import Hit, Rule, check
 from pytest_perfbudget.rules.subject import Generic, Need, Subject
+from pytest_perfbudget.verdict.executed import Executed
 from pytest_perfbudget.verdict.gather import site_of
 from pytest_perfbudget.verdict.judgement import Judgement
 
@@ -77,7 +78,7 @@ def subject(plan: Plan, query: QueryEvidence, record: QueryRecord | None) -> Sub
         sql=query.executions[0].sql if query.executions else query.sql,
         catalogue=probes.catalogue,
         baseline=record.plans[0].tree if record and record.plans else (),
-        seqscan_off=parse(probes.seqscan_off) if probes.seqscan_off else None,
+        seqscan_off=parsed(probes.seqscan_off) if probes.seqscan_off else None,
         generic=_generic(plan, query),
         why=probes.why,
     )
@@ -86,7 +87,7 @@ def subject(plan: Plan, query: QueryEvidence, record: QueryRecord | None) -> Sub
 def _generic(plan: Plan, query: QueryEvidence) -> Generic | None:
     """A statement without parameters has one plan only."""
     if query.probes.generic and query.generic:
-        return Generic(parse(query.probes.generic), query.generic.reachable)
+        return Generic(parsed(query.probes.generic), query.generic.reachable)
     parameters = any(statement.params for statement in query.executions)
     return None if parameters or not query.executions else Generic(plan, False)
 
@@ -96,7 +97,7 @@ def check_rules(
 ) -> Iterator[Finding]:
     """``over`` for each thing a named rule finds, once per statement and relation; ``unjudged`` if it cannot look."""
     named = _named(budget)
-    subjects = [(query, _subjects(query, records.get(query.key))) for query in queries] if named else []
+    subjects = [(query, _Subjects(query, records.get(query.key))) for query in queries] if named else []
     for rule in (rule for rule in rules if rule.code in named):
         setting = named[rule.code]
         silent: dict[str, list[QueryEvidence]] = {}
@@ -114,12 +115,21 @@ def noted(queries: Iterable[QueryEvidence], rules: Sequence[Rule], records: Reco
 
 
 def _notes(query: QueryEvidence, rules: Sequence[Rule], record: QueryRecord | None) -> tuple[RuleNote, ...]:
-    plans = list({fingerprint(one.plan): one for one in reversed(_subjects(query, record))}.values())
+    first: dict[str, Subject] = {}
+    for one in _Subjects(query, record):
+        first.setdefault(fingerprint(one.plan), one)
+    plans = list(first.values())
     return tuple(_note(hit) for rule in rules for hit in _hits(plans, rule, {}))
 
 
-def _subjects(query: QueryEvidence, record: QueryRecord | None) -> list[Subject]:
-    return [subject(parse(document), query, record) for statement in query.executions for document in statement.plans]
+class _Subjects:
+    """What rules look at, plan by plan, as often as there are rules."""
+
+    def __init__(self, query: QueryEvidence, record: QueryRecord | None) -> None:
+        self._query, self._record = query, record
+
+    def __iter__(self) -> Iterator[Subject]:
+        return (subject(plan, self._query, self._record) for plan in Executed(self._query))
 
 
 def _named(budget: Budget) -> dict[str, RuleSetting]:

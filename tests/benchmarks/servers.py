@@ -4,6 +4,8 @@
 median start of the runs after it; both until the first query is answered, in one process. ``clone`` is the median of
 fresh clones of the seeded template, none made ahead. A bare container is started by ``PostgresContainer`` of
 testcontainers with the same image, until the first query; its clone is ``CREATE DATABASE … TEMPLATE`` as it comes.
+The last two rows are whole runs of pytest on the embedded programs, until the first query of a test, the seed included:
+ours and pytest-postgresql's. Their clone is what a test waits after one that wrote (``start.py`` has more of it).
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ import psycopg
 ROOT = Path(__file__).parent.parent.parent
 sys.path.append(str(ROOT / "tests"))
 
+import start  # noqa: E402
 from machine import FOLDERS, MAJORS, no_image, no_major  # noqa: E402
 
 from pytest_perfbudget.postgres import Request, Server, ServerKind  # noqa: E402
@@ -107,6 +110,11 @@ def bare_cloning(admin: psycopg.Connection, url: str, clones: int) -> float:
     )
 
 
+def run(side: start.Side, starts: int) -> tuple[float, float, float]:
+    took = [side.warm() for _ in range(starts + 1)]
+    return took[0], median(took[1:]), median(side.fresh())
+
+
 def _median(once: Callable[[int], object], undo: Callable[[int], object], times: int) -> float:
     took = []
     for number in range(times):
@@ -129,6 +137,9 @@ def main() -> int:
     for major in MAJORS:
         missing = no_image(f"postgres:{major}")
         row("testcontainers alone", major, missing, lambda major=major: bare(major, *how))  # type: ignore[misc]
+    with start.sides() as sides:
+        for name, side in sides.items():
+            row(f"pytest, {name}", 18, "", lambda side=side: run(side, arguments.starts))  # type: ignore[misc]
     print(f"on {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, {sys.platform}, Python {sys.version.split()[0]}")
     return 0
 

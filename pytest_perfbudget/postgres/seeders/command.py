@@ -10,6 +10,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO, Any
 
 from pytest_perfbudget.errors import At, SeedError
@@ -49,10 +50,10 @@ class Command:
         """Raises SeedError: a pattern matches no file, or a file cannot be read."""
         parts = [self.line.encode()]
         for pattern in self.files:
-            found = sorted(path for path in self.project.root.glob(pattern) if path.is_file())
+            found = self._matching(pattern)
             if not found:
                 raise SeedError(
-                    f"the seed step `{self.line}` declares {pattern}, and there is no such file",
+                    f"the seed step `{self.line}` declares {pattern or 'an empty pattern'}, and there is no such file",
                     remedy="files are patterns relative to the project's root, such as migrations/**/*.py",
                 )
             for path in found:
@@ -60,6 +61,12 @@ class Command:
                 head = f"{path.relative_to(self.project.root).as_posix()} {len(contents)}"
                 parts += [head.encode(), contents]
         return b"\0".join(parts)
+
+    def _matching(self, pattern: str) -> list[Path]:
+        """None for a pattern that is absolute or empty, at which ``glob`` raises."""
+        with contextlib.suppress(NotImplementedError, ValueError):
+            return sorted(path for path in self.project.root.glob(pattern) if path.is_file())
+        return []
 
     def run(self, target: Target) -> None:
         """Raises SeedError with the exit code and the last lines of the output."""

@@ -15,6 +15,7 @@ from pytest_perfbudget.postgres.markers import literal, quoted
 from pytest_perfbudget.postgres.seeders.step import Entry, Project, Target, fields, read_file, unpacked
 
 _KEYS = {"csv": str, "table": str, "header": bool, "delimiter": str, "null": str}
+_NO_DELIMITER = '"\r\n'
 _LINE = re.compile(r"^COPY .*?, line (\d+)", re.MULTILINE)
 
 
@@ -81,5 +82,11 @@ class Csv:
             return None
         if not found.get("table"):
             raise SeedError(f"the seed {found['csv']} names no table", remedy='add table = "orders"')
+        delimiter = found.get("delimiter", ",")
+        if len(delimiter) != 1 or delimiter in _NO_DELIMITER:
+            raise SeedError(
+                f"the seed {found['csv']} cannot be cut at the delimiter {delimiter!r}",
+                remedy='give one character, such as delimiter = ";"',
+            )
         path = project.root / found.pop("csv")
         return CsvFile(path, **found)

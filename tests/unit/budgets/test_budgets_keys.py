@@ -16,7 +16,8 @@ from budget_files import CODES, suite
 from pytest_perfbudget.budgets.budget import Budget
 from pytest_perfbudget.budgets.contradictions import SAMPLING
 from pytest_perfbudget.budgets.inline import inline
-from pytest_perfbudget.budgets.keys import KEYS, RESERVED, Key
+from pytest_perfbudget.budgets.key import Key
+from pytest_perfbudget.budgets.keys import KEYS, RESERVED
 from pytest_perfbudget.errors import At, BudgetError
 from pytest_perfbudget.model import WORK_METRICS
 
@@ -31,7 +32,6 @@ PARTS = {
     "migrations",
     "the query cache",
     "production statistics",
-    "capture scopes",
 }
 
 

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from pytest_perfbudget.budgets.budget import Suite
 from pytest_perfbudget.budgets.inline import inline
-from pytest_perfbudget.budgets.keys import KEYS, Kind
+from pytest_perfbudget.budgets.key import Kind
+from pytest_perfbudget.budgets.keys import KEYS
 from pytest_perfbudget.budgets.loosened import loosened
 from pytest_perfbudget.errors import At
 

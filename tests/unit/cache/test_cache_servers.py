@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -19,8 +21,8 @@ from machine import needs_image
 from redis import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from pytest_perfbudget.cache import BUILTIN, RedisKind, RedisRequest
-from pytest_perfbudget.cache.dsn import CLAIM, Dsn
+from pytest_perfbudget.cache import BUILTIN, RedisKind, RedisRequest, dsn
+from pytest_perfbudget.cache.dsn import CLAIM, ClaimedRedis, Dsn
 from pytest_perfbudget.cache.embedded import Embedded
 from pytest_perfbudget.cache.local import Local
 from pytest_perfbudget.errors import ServerError
@@ -214,6 +216,28 @@ def test_what_a_killed_run_left_is_taken_over_and_what_a_living_one_holds_is_not
     assert after.fresh().url == held
     beside.close()
     after.close()
+
+
+def test_of_two_workers_one_takes_over_what_a_killed_run_left(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other one has taken it over between our look at the claim and our own."""
+    claim = json.dumps({"host": socket.gethostname(), "pid": 2**22 + 1, "at": int(time.time())})
+    with Redis.from_url(url.replace("db=0", "db=1")) as client:
+        client.set(CLAIM, claim)
+    faster: list[ClaimedRedis] = []
+    abandoned = dsn._abandoned
+
+    def overtaken(claim: str, now: int) -> bool:
+        found = abandoned(claim, now)
+        if not faster:
+            monkeypatch.setattr(dsn, "_abandoned", abandoned)
+            faster.append(Dsn().start(RedisRequest("r", "gw0", url)))
+        return found
+
+    monkeypatch.setattr(dsn, "_abandoned", overtaken)
+    slower = Dsn().start(RedisRequest("r", "gw1", url))
+    assert [each.url.rpartition("=")[2] for each in (*faster, slower)] == ["1", "3"]
+    for server in (*faster, slower):
+        server.close()
 
 
 def test_where_no_database_is_empty_nothing_is_touched(url: str) -> None:

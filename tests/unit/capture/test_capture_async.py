@@ -120,3 +120,20 @@ def test_errors_and_cancellation_pass(hub: Hub, dsn: str) -> None:
     assert failed.error == "42P01"
     assert cancelled.error == "CancelledError"
     assert (cancelled.plans, len(after.plans)) == ([], 1)
+
+
+def test_bytes_of_streams_and_cursors(hub: Hub, dsn: str) -> None:
+    async def work() -> None:
+        async with await psycopg.AsyncConnection.connect(dsn) as connection:
+            async with connection.cursor() as cursor:
+                [row async for row in cursor.stream("SELECT note FROM orders")]
+                async with cursor.copy("COPY (SELECT note FROM orders) TO STDOUT") as copying:
+                    [data async for data in copying]
+            async with connection.cursor("c") as cursor:
+                await cursor.execute("SELECT note FROM orders")
+                await cursor.fetchall()
+
+    hub.measures = True
+    hub.start()
+    asyncio.run(work())
+    assert [(s.fetched, s.size) for s in hub.stop()] == [("stream", 692), ("copy", 892), ("cursor", 692)]

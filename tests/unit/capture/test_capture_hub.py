@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import asyncio
 import threading
 
 import psycopg
 import pytest
 
 from pytest_perfbudget.capture.driver import BUILTIN
-from pytest_perfbudget.capture.hub import Hub
+from pytest_perfbudget.capture.hub import ORIGIN, Hub
+from pytest_perfbudget.model import Origin
 
 
 def test_nothing_is_recorded_before_start_and_after_stop(hub: Hub, dsn: str) -> None:
@@ -43,6 +45,16 @@ def test_case_names_the_statements_within(hub: Hub, dsn: str) -> None:
     assert [s.case for s in hub.stop()] == ["rare", None]
 
 
+def test_what_a_mapper_loads_meanwhile_is_kept_with_the_statement(hub: Hub, dsn: str) -> None:
+    lines = Origin("Order.lines", "selectinload(Order.lines)")
+    with psycopg.connect(dsn) as connection:
+        token = ORIGIN.set(lines)
+        connection.execute("SELECT 1")
+        ORIGIN.reset(token)
+        connection.execute("SELECT 2")
+    assert [s.origin for s in hub.stop()] == [lines, None]
+
+
 def test_mute_is_for_this_thread_only(hub: Hub, dsn: str) -> None:
     def work() -> None:
         with psycopg.connect(dsn) as connection:
@@ -56,13 +68,34 @@ def test_mute_is_for_this_thread_only(hub: Hub, dsn: str) -> None:
     assert [s.sql for s in hub.stop()] == ["SELECT 'theirs'"]
 
 
+def test_a_task_made_while_muted_is_muted_no_longer_than_that(hub: Hub, dsn: str) -> None:
+    """A fixture may start a server in a task, which works for the tests."""
+
+    async def serve(asked: asyncio.Event) -> None:
+        async with await psycopg.AsyncConnection.connect(dsn, autocommit=True) as connection:
+            await connection.execute("SELECT 'while muted'")
+            asked.set()
+            await asyncio.sleep(0.1)
+            await connection.execute("SELECT 'served'")
+
+    async def run() -> None:
+        asked = asyncio.Event()
+        with hub.mute():
+            server = asyncio.create_task(serve(asked))
+            await asked.wait()
+        await server
+
+    asyncio.run(run())
+    assert [s.sql for s in hub.stop()] == ["SELECT 'served'"]
+
+
 def test_equal_plan_documents_are_kept_once(hub: Hub, dsn: str) -> None:
     # Ten custom plans (psycopg prepares at the sixth execution, PostgreSQL weighs the generic plan five later).
     with psycopg.connect(dsn) as connection:
         for n in range(1, 61):
             connection.execute("SELECT note FROM orders WHERE id = %s", (n,))
         assert hub.recording is not None
-        assert len(hub.recording.documents) <= 12
+        assert len(hub.recording.documents.whole) <= 12
     assert [len(s.plans) for s in hub.stop()] == [1] * 60
 
 

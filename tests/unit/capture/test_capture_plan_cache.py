@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import closing
 
+import asyncpg
 import psycopg
+import psycopg2
 import pytest
 
+from pytest_perfbudget.capture.asyncpg import Asyncpg
 from pytest_perfbudget.capture.hub import Hub
 from pytest_perfbudget.capture.plan_cache import PlanCache
+from pytest_perfbudget.capture.psycopg2 import Psycopg2
 
 QUERY = "SELECT note FROM orders WHERE customer = %s"
 
@@ -90,3 +95,48 @@ def test_a_connection_that_is_dropped_is_counted(hub: Hub, dsn: str) -> None:
         connection.execute(QUERY, (1,))
         connection.pgconn.finish()
         assert counted.finish().unread == 1
+
+
+ASYNCPG = "SELECT note FROM orders WHERE customer = $1"
+
+
+def test_a_connection_of_asyncpg(hub: Hub, dsn: str) -> None:
+    driver = Asyncpg()
+    driver.install(hub)
+    counted = PlanCache(hub)
+    loop = asyncio.new_event_loop()
+
+    async def execute() -> asyncpg.Connection:
+        async with asyncpg.create_pool(dsn, min_size=1, max_size=1) as pool:
+            for n in range(12):
+                await pool.fetch(ASYNCPG, n)
+        left_open = await asyncpg.connect(dsn)
+        for n in range(7):
+            await left_open.fetch(ASYNCPG, n)
+        return left_open
+
+    try:
+        with counted.watching():
+            connection = loop.run_until_complete(execute())
+        use = counted.finish()
+        # Of 12 and of 7 the first five have plans of their own, the sixth makes the generic plan.
+        assert (use.executions, use.reused, use.unread) == (19, 6 + 1, 0)
+        assert loop.run_until_complete(connection.fetchval("SELECT 1")) == 1
+        loop.run_until_complete(connection.close())
+    finally:
+        driver.uninstall()
+        loop.close()
+
+
+def test_a_connection_of_psycopg2_prepares_nothing(hub: Hub, dsn: str) -> None:
+    driver = Psycopg2()
+    driver.install(hub)
+    counted = PlanCache(hub)
+    try:
+        with counted.watching(), closing(psycopg2.connect(dsn)) as connection:
+            connection.cursor().execute("SELECT 1")
+        del connection
+        use = counted.finish()
+    finally:
+        driver.uninstall()
+    assert (use.executions, use.reused, use.unread) == (0, 0, 0)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import inspect
 import threading
 from pathlib import Path
+from time import sleep
 
 import psycopg
 import pytest
@@ -334,3 +335,86 @@ def test_a_driver_without_its_private_parts_gives_the_clients_text(dsn: str) -> 
     with connect(dsn) as connection, connection.cursor() as cursor:
         assert client_text(ONE, cursor) == ONE.encode()
         assert client_text(sql.Identifier("a"), cursor) == b'"a"'
+
+
+def test_parameters_are_adapted_once(hub: Hub, dsn: str) -> None:
+    """A dumper of the application's may count, or have effects: psycopg prepares at the sixth execution."""
+    from psycopg.adapt import Dumper
+
+    class Order(int):
+        pass
+
+    dumped: list[int] = []
+
+    class OrderDumper(Dumper):
+        oid = psycopg.adapters.types["int4"].oid
+
+        def dump(self, obj: Order) -> bytes:
+            dumped.append(obj)
+            return str(int(obj)).encode()
+
+    with connect(dsn) as connection:
+        connection.adapters.register_dumper(Order, OrderDumper)
+        for n in range(1, 9):
+            connection.execute(ONE, (Order(n),))
+    assert dumped == list(range(1, 9))
+    assert [s.params for s in hub.stop()] == [(str(n).encode(),) for n in range(1, 9)]
+
+
+def test_a_statement_that_has_not_ended_is_named(hub: Hub, dsn: str) -> None:
+    with connect(dsn) as connection, connect(dsn) as other:
+        thread = threading.Thread(target=lambda: connection.execute("SELECT pg_sleep(30)"))
+        caught = threading.excepthook
+        threading.excepthook = lambda args: None
+        thread.start()
+        while not hub.recording or not hub.recording.statements():
+            sleep(0.01)
+        (statement,) = hub.stop()
+        other.execute("SELECT pg_cancel_backend(%s)", (connection.info.backend_pid,))
+        thread.join()
+        threading.excepthook = caught
+    assert (statement.sql, statement.error) == ("SELECT pg_sleep(30)", "unfinished")
+    assert statement.why_no_plan == "the statement had not ended when the test had"
+
+
+def test_a_recording_is_let_go_when_it_has_ended(hub: Hub, dsn: str) -> None:
+    with psycopg.connect(dsn) as connection:
+        connection.execute("SELECT %s::int", (1,))
+        assert hub.recording is not None
+        tap = connection.pgconn.notice_handler
+        hub.stop()
+        assert tap.recording is None
+        assert (tap.portal, tap.cursors) == (None, {})
+
+
+def test_bytes_are_counted_where_somebody_asks(hub: Hub, dsn: str) -> None:
+    """``n1``…``n200`` are 692 bytes; COPY ends each row with a newline."""
+    query = "SELECT note FROM orders"
+    hub.measures = True
+    hub.start()
+    with psycopg.connect(dsn) as connection:
+        with connection.cursor() as cursor:
+            cursor.execute(query)
+            cursor.execute("SELECT NULL, 'ab'")
+            list(cursor.stream(query))
+            with cursor.copy(f"COPY ({query}) TO STDOUT") as copying:
+                list(copying)
+            cursor.execute("INSERT INTO log VALUES (1)")
+        with connection.cursor("c") as cursor:
+            cursor.itersize = 50
+            cursor.execute(query)
+            assert len(list(cursor)) == 200
+        with connection.cursor("d") as cursor:
+            cursor.execute(query)
+            cursor.fetchmany(9)
+        connection.rollback()
+    found = [(s.fetched, s.rows, s.size) for s in hub.stop() if s.rows or "INSERT" in s.sql]
+    assert found == [
+        ("whole", 200, 692), ("whole", 1, 2), ("stream", 200, 692), ("copy", 200, 892), ("whole", 0, 0),
+        ("cursor", 200, 692), ("cursor", 9, 18),
+    ]  # fmt: skip
+    hub.measures = False
+    hub.start()
+    with connect(dsn) as connection:
+        connection.execute(query)
+    assert [s.size for s in hub.stop()] == [None]

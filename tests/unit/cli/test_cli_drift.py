@@ -148,6 +148,7 @@ def test_statements_are_cut_where_sql_ends_them(tmp_path: Path) -> None:
     [
         ([], "say which"),
         (["--majors", "15"], "give two majors"),
+        (["--majors", "18,18", "s.sql"], "give two majors"),
         (["--majors", "15,19"], "give two majors"),
         (["--majors", ""], "give two majors"),
         (["--majors", "14,18"], "there is no seed to make the database of: give --seed"),

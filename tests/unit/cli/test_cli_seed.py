@@ -10,10 +10,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from machine import FOLDERS
 from shell import perfbudget
 
 from pytest_perfbudget.postgres import Request, Server
 from pytest_perfbudget.postgres.embedded import Embedded
+from pytest_perfbudget.postgres.local import Local
 from pytest_perfbudget.postgres.seed import Seed
 from pytest_perfbudget.postgres.spares import Spares
 from pytest_perfbudget.postgres.templates import Template, ensure
@@ -61,6 +63,19 @@ def test_what_is_kept_is_listed_and_dropped_by_name_by_hash_and_all(cache: Path,
     assert listed("--list").keys() == {two.name, three.name, spare}
     assert perfbudget("seed", "--drop", three.hash[:6]).returncode == 0
     assert listed().keys() == {two.name}
+    assert perfbudget("seed", "--drop", "all").returncode == 0
+    assert listed() == {}
+
+
+NO_LOCAL = str(Local().refusal(Request("r", local=FOLDERS)) or "")
+
+
+@pytest.mark.skipif(bool(NO_LOCAL), reason=NO_LOCAL)
+def test_clusters_of_the_programs_of_the_machine_are_looked_into_too(cache: Path, tmp_path: Path) -> None:
+    server = Local().start(Request(run=uuid.uuid4().hex, cache=str(cache), local=FOLDERS))
+    template = seeded(server, tmp_path, "one.sql")
+    server.close()
+    assert "  local-" in listed()[template.name]
     assert perfbudget("seed", "--drop", "all").returncode == 0
     assert listed() == {}
 

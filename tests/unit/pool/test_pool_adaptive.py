@@ -247,3 +247,27 @@ def test_a_window_that_fails_is_logged_and_the_next_is_tried(
         with pool.connection():
             until(lambda: len(windows) > 1)
     assert "pool 'shop' keeps its size for now" in caplog.text
+
+
+def test_without_a_maximum_it_keeps_its_size_as_psycopg_pool_does(dsn: str) -> None:
+    with AdaptivePool(dsn, min_size=2, max_size=None, policy=QUICK) as pool:
+        assert (pool.maximum, pool.max_size) == (2, 2)
+        with pool.connection(), pool.connection():
+            until(lambda: pool.load is not None)
+        assert size(pool) == 2
+    assert AsyncAdaptivePool(dsn, min_size=3, max_size=None).maximum == 3
+
+
+def test_opened_by_two_threads_at_once_it_has_one_that_sizes_it(dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    original, others = ConnectionPool.open, []
+
+    def opened_meanwhile(pool: AdaptivePool, wait: bool = False, timeout: float = 30.0) -> None:
+        if not others:
+            others.append(threading.Thread(target=pool.open))
+            others[0].start()
+            others[0].join()
+        original(pool, wait=wait, timeout=timeout)
+
+    monkeypatch.setattr(ConnectionPool, "open", opened_meanwhile)
+    with AdaptivePool(dsn, name="twice"):
+        assert [thread.name for thread in threading.enumerate()].count("twice-size") == 1

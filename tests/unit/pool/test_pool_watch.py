@@ -13,10 +13,11 @@ import pytest
 import sqlalchemy
 from psycopg_pool import AsyncConnectionPool, ConnectionPool, NullConnectionPool, PoolTimeout
 from sqlalchemy.ext.asyncio import create_async_engine
-from sqlalchemy.pool import NullPool
+from sqlalchemy.pool import NullPool, SingletonThreadPool
 
 from pytest_perfbudget.pool import AdaptivePool
 from pytest_perfbudget.pool.ledger import Account, Ledger
+from pytest_perfbudget.pool.of_a_test import AsyncPoolOfATest, async_pool_of_a_test, pool_of_a_test
 from pytest_perfbudget.pool.watch import watching
 
 
@@ -239,3 +240,38 @@ def test_everything_is_put_back(dsn: str, engine: sqlalchemy.Engine) -> None:
     with engine.connect():
         pass
     assert used(ledger.cut()) == (0, 0, 0)
+
+
+def test_a_pool_of_one_connection_for_each_thread(dsn: str, ledger: Ledger) -> None:
+    engine = sqlalchemy.create_engine(url(dsn), poolclass=SingletonThreadPool)
+    with engine.connect(), engine.connect():
+        assert ledger.busy == 1
+    assert used(ledger.cut()) == (1, 1, 1)
+    engine.dispose()
+
+
+def test_the_first_requests_of_a_test_s_pools_wait_for_no_connection(dsn: str, ledger: Ledger) -> None:
+    with pool_of_a_test(dsn) as pool, pool.connection():
+        pass
+    assert ledger.cut().queued == 0
+
+    async def first(pool: AsyncPoolOfATest) -> None:
+        async with pool.connection():
+            pass
+
+    with async_pool_of_a_test(dsn) as pool_async:
+        asyncio.run(first(pool_async))
+    assert ledger.cut().queued == 0
+
+
+def test_requests_that_come_while_a_test_s_pool_opens_are_served(dsn: str) -> None:
+    async def hold(pool: AsyncPoolOfATest, all_have_one: asyncio.Barrier) -> None:
+        async with pool.connection():
+            await all_have_one.wait()
+
+    async def together(pool: AsyncPoolOfATest) -> None:
+        barrier = asyncio.Barrier(3)
+        await asyncio.gather(*(hold(pool, barrier) for _ in range(3)))
+
+    with async_pool_of_a_test(dsn) as pool:
+        asyncio.run(together(pool))

@@ -17,11 +17,13 @@ from pathlib import Path
 import psycopg
 import pytest
 from machine import needs_image
+from psycopg.conninfo import make_conninfo
 
 from pytest_perfbudget.errors import ServerError
-from pytest_perfbudget.postgres import Request
+from pytest_perfbudget.postgres import Request, pgbouncer
 from pytest_perfbudget.postgres.clones import clone
 from pytest_perfbudget.postgres.container import Container
+from pytest_perfbudget.postgres.pgbouncer import PgBouncer
 from pytest_perfbudget.postgres.profile import DETERMINISTIC, Profile, Setting
 from pytest_perfbudget.postgres.seed import Seed
 from pytest_perfbudget.postgres.server import Container as Made
@@ -119,6 +121,25 @@ def test_a_container_with_a_certificate_of_its_own(tmp_path: Path) -> None:
     assert used.startswith("TLSv1.")
     assert "sslmode=verify-ca" in dsn
     assert gone(request.run, 0)
+
+
+@needs_image("postgres:15")
+@pytest.mark.skipif(pgbouncer.program() is None, reason=pgbouncer.MISSING)
+@pytest.mark.parametrize("mode", ["verify-ca", "require"])
+def test_pgbouncer_encrypts_as_the_dsn_says_and_knows_the_certificate(tmp_path: Path, mode: str) -> None:
+    server = Container().start(asked(15, tls=True))
+    other = tmp_path / "other.pem"
+    other.write_text(certificate()[1][AUTHORITY])
+    dsn = make_conninfo(server.dsn("postgres"), sslmode=mode)
+    try:
+        with PgBouncer(dsn) as bouncer, psycopg.connect(bouncer.dsn) as connection:
+            assert connection.execute("select ssl from pg_stat_ssl where pid = pg_backend_pid()").fetchone() == (True,)
+        settings = {"server_login_retry": "0.1", "query_wait_timeout": "1"}
+        wrong = PgBouncer(make_conninfo(dsn, sslrootcert=str(other)), settings=settings)
+        with wrong, pytest.raises(psycopg.OperationalError):
+            psycopg.connect(wrong.dsn).execute("select 1")
+    finally:
+        server.close()
 
 
 @needs_image("postgres:15")
@@ -233,6 +254,19 @@ def test_a_container_that_does_not_start_says_why() -> None:
     assert "no_such_setting" in str(caught.value)
     assert "--perf-server=embedded" in str(caught.value)
     assert gone(request.run, 0)
+
+
+@needs_image("postgres:18")
+def test_a_container_to_be_kept_that_does_not_start_says_why_and_goes(tmp_path: Path) -> None:
+    import docker
+
+    request = replace(asked(reuse=True), cache=str(tmp_path / "cache"), profile=BROKEN)
+    with pytest.raises(ServerError, match="container does not start") as caught:
+        Container().start(request)
+    assert "no_such_setting" in str(caught.value)
+    (folder,) = (tmp_path / "cache").glob("container-*")
+    filters = {"label": f"pytest-perfbudget.kept={folder}"}
+    assert not docker.from_env().containers.list(all=True, filters=filters)
 
 
 @needs_image("postgres:18")

@@ -16,7 +16,7 @@ from pytest_perfbudget.postgres.markers import held_keys, run_key
 from pytest_perfbudget.postgres.profile import DETERMINISTIC
 from pytest_perfbudget.postgres.seed import Seed
 from pytest_perfbudget.postgres.spares import Spares
-from pytest_perfbudget.postgres.templates import Template, ensure, forget
+from pytest_perfbudget.postgres.templates import Template, ensure
 
 PASSWORD = "p@:/?# %w"
 
@@ -108,7 +108,7 @@ def test_a_template_of_another_role_is_neither_used_nor_replaced(server: Server,
     assert theirs.name != mine.name
 
 
-def test_a_template_is_built_anew_where_it_was_forgotten(dsn: str, tmp_path: Path) -> None:
+def test_a_template_is_built_anew_by_the_first_of_a_run_that_wants_it_so(dsn: str, tmp_path: Path) -> None:
     used = enter(dsn)
     first = seeded(used, tmp_path)
     used.close()
@@ -116,10 +116,16 @@ def test_a_template_is_built_anew_where_it_was_forgotten(dsn: str, tmp_path: Pat
     assert not seeded(again, tmp_path).built
     again.close()
     third = enter(dsn)
-    forget(third, Seed.of(["a.sql"], tmp_path))
-    assert first.name not in names(third)
-    assert seeded(third, tmp_path).built
-    third.close()
+    sibling = Dsn().start(Request(run=third.run, worker="gw1", server=dsn))
+    anew = [ensure(worker, Seed.of(["a.sql"], tmp_path), anew=True) for worker in (third, sibling)]
+    assert [template.name for template in anew] == [first.name, first.name]
+    assert [template.built for template in anew] == [True, False]
+    fourth = enter(dsn)
+    used = ensure(fourth, Seed.of(["a.sql"], tmp_path), anew=True)
+    assert not used.built
+    assert "another run is using it" in used.notes[-1]
+    for server in (third, sibling, fourth):
+        server.close()
 
 
 def test_without_createdb_the_error_says_what_to_type(server: Server, dsn: str) -> None:
@@ -153,5 +159,15 @@ def test_after_an_interrupt_the_run_still_lives_and_tidies_up(server: Server, ds
     drop(used, made.name)
     assert made.name not in names(used)
     assert used.admin is not before
+    assert run_key(used.run) in held_keys(server.admin)
+    used.close()
+
+
+def test_a_run_whose_session_is_ended_goes_on_and_is_still_known_to_live(server: Server, dsn: str) -> None:
+    used = enter(dsn)
+    ended = used.admin.info.backend_pid
+    server.admin.execute("select pg_terminate_backend(%s, 5000)", [ended])
+    assert used.admin.info.backend_pid != ended
+    assert used.admin.execute("select 1").fetchone() == (1,)
     assert run_key(used.run) in held_keys(server.admin)
     used.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import pytest
@@ -65,6 +66,28 @@ def test_every_write_that_was_seen_has_one_lag_of_no_more_than_the_whole_time(
     lags = lag.finish()
     assert len(lags) == seen
     assert all(0 <= one <= world.now for one in lags)
+
+
+class Overtaken(int):
+    """A position of the standby; while it is compared another thread has its look, if it may."""
+
+    look: threading.Thread
+
+    def __ge__(self, other: int) -> bool:
+        if not self.look.ident:
+            self.look.start()
+            self.look.join(0.2)
+        return int(self) >= other
+
+
+def test_the_last_look_of_another_thread_takes_no_write_away_from_this_one() -> None:
+    world = World()
+    lag = world.lag()
+    world.written, world.replayed = 200, Overtaken(200)
+    world.replayed.look = threading.Thread(target=lag.look)
+    assert lag.finish() == (0.0,)
+    world.replayed.look.join()
+    assert lag.finish() == (0.0,)
 
 
 def test_a_standby_that_does_not_replay_is_behind(server: Server, cache: Path) -> None:

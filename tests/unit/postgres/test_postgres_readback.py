@@ -10,7 +10,7 @@ from conftest import start
 from pytest_perfbudget.postgres import Request, Server, profiles
 from pytest_perfbudget.postgres.clones import clone, drop
 from pytest_perfbudget.postgres.dsn import Dsn
-from pytest_perfbudget.postgres.profile import DETERMINISTIC, Level, Setting
+from pytest_perfbudget.postgres.profile import DETERMINISTIC, Level, Setting, in_sql
 from pytest_perfbudget.postgres.profiles import PARALLEL
 from pytest_perfbudget.postgres.profiles.machine import GB, Machine
 from pytest_perfbudget.postgres.profiles.readback import differences
@@ -98,3 +98,35 @@ def test_on_somebody_elses_server_what_can_be_set_is_and_the_rest_is_a_note(serv
     assert used.notes == found
     assert set(later) - set(found) == {"work_mem is 5MB, not 3MB: small"}
     assert replace(used.profile, name="x").of(18, Level.SERVER) != wanted.of(18, Level.SERVER)
+
+
+def test_lists_quotes_and_settings_that_are_not_known_on_somebody_elses_server(server: Server, tmp_path: Path) -> None:
+    wanted = DETERMINISTIC.with_settings(
+        "mine",
+        Setting("search_path", '"$user", Shop, public', "a list"),
+        Setting("shop.greeting", "it's", "of the application"),
+        Setting("no_such_setting", "1", "a slip"),
+    )
+    used = Dsn().start(Request(run=uuid.uuid4().hex, server=server.dsn("postgres"), profile=wanted))
+    made = clone(used, ensure(used, Seed.of([], tmp_path)), "perfbudget_lists")
+    with used.connect(made.name) as connection:
+        values = connection.execute(
+            "select current_setting('search_path'), current_setting('shop.greeting'), current_schemas(false)"
+        ).fetchone()
+    drop(used, made.name)
+    used.close()
+    assert values == ('"$user", shop, public', "it's", ["public"])
+    assert "no_such_setting is not a setting of this server, the profile mine names it" in used.notes
+
+
+@pytest.mark.parametrize(
+    ("value", "sql"),
+    [
+        ("a,b", "'a', 'b'"),
+        ('"A, ""b""" , C', "'A, \"b\"', 'c'"),
+        ("", "''"),
+        ("it's", "'it''s'"),
+    ],
+)
+def test_a_list_is_names_in_sql(value: str, sql: str) -> None:
+    assert in_sql(Setting("search_path", value, "")) == f"search_path = {sql}"

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import psycopg
@@ -12,10 +13,13 @@ from pytest_perfbudget.postgres import Server
 from pytest_perfbudget.postgres.clones import Clone, drop
 from pytest_perfbudget.postgres.seed import Seed
 from pytest_perfbudget.postgres.spares import Spares, undisturbed
-from pytest_perfbudget.postgres.templates import Template, ensure, forget
+from pytest_perfbudget.postgres.templates import Template, ensure
 
 Cloned = Callable[[str], Clone]
 Supply = Callable[[Clone], Spares]
+END_ALL = """
+select pg_terminate_backend(pid, 5000) from pg_stat_activity
+where pid <> pg_backend_pid() and backend_type = 'client backend'"""
 SEED = "create table t as select 1 as id"
 
 
@@ -193,8 +197,8 @@ def test_a_template_built_anew_leaves_no_spare_of_the_old_one(server: Server, tm
     spares.close(spares.first("perfbudget_mine"))
     (kept,) = spare_oids(server)
     server.admin.execute("select pg_advisory_unlock_all()")  # this process used it itself
-    forget(server, seed)
-    assert ensure(server, seed).built
+    later = replace(server, run="later")  # type: ignore[type-var]
+    assert ensure(later, seed, anew=True).built
     assert kept not in oids(server).values()
 
 
@@ -216,3 +220,19 @@ def test_what_a_crash_left_unmarked_goes_and_spares_stay(cache: Path, tmp_path: 
     second = start(cache=str(cache))
     assert spare_oids(second) == {kept}
     second.close()
+
+
+def test_sessions_of_ours_that_a_test_ends_are_made_anew(cache: Path, tmp_path: Path) -> None:
+    server = start(cache=str(cache))
+    try:
+        spares = Spares(server, template(server, tmp_path)[1])
+        used = spares.first("perfbudget_mine")
+        for _ in range(2):
+            write(server, used.name)
+            used = spares.renew(used)
+            until(lambda: spare_oids(server))
+            with server.connect() as other:
+                other.execute(END_ALL)
+        spares.close(used)
+    finally:
+        server.close()

@@ -1,5 +1,8 @@
 from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -10,6 +13,7 @@ from pytest_perfbudget.postgres import Server, catalogue, clones, stamp
 from pytest_perfbudget.postgres.clones import Clone, clone, drop
 from pytest_perfbudget.postgres.markers import ours
 from pytest_perfbudget.postgres.seed import Seed
+from pytest_perfbudget.postgres.server import silent
 from pytest_perfbudget.postgres.templates import base, ensure
 
 Cloned = Callable[[str], Clone]
@@ -51,6 +55,23 @@ def test_a_file_added_at_the_end_is_the_only_one_that_runs(server: Server, tmp_p
         drop(server, each.name)
     assert times[0] == times[1]
     assert {"second_step", "public.second_step"} <= found
+
+
+def test_built_anew_every_step_runs_again(server: Server, tmp_path: Path) -> None:
+    (tmp_path / "1.sql").write_text("create table stepped as select 1 as step")
+    (tmp_path / "2.sql").write_text("insert into stepped values (2)")
+    for names in (["1.sql"], ["1.sql", "2.sql"]):
+        ensure(server, Seed.of(names, tmp_path))
+    server.admin.execute("select pg_advisory_unlock_all()")
+    later = replace(server, run="later")  # type: ignore[type-var]
+    done: list[str] = []
+
+    def progress(what: str) -> AbstractContextManager[Any]:
+        done.append(what)
+        return silent(what)
+
+    assert ensure(later, Seed.of(["1.sql", "2.sql"], tmp_path), progress, anew=True).built
+    assert [what for what in done if what.startswith("seeding 1 of 2")]
 
 
 def test_a_template_cannot_be_changed_and_stays_after_the_run(cache: Path, tmp_path: Path) -> None:

@@ -68,6 +68,8 @@ def test_a_seed_is_a_list_of_texts_and_tables_or_one_of_them(tmp_path: Path) -> 
         ('[tool.perfbudget]\nmachine = "small"', "is not a table"),
         ('[tool.perfbudget]\nprofiles = "small"', "is not a table"),
         ('[tool.perfbudget]\nstrict = "maybe"', "is not true or false"),
+        ("[tool.perfbudget]\nstrict = []", "is not true or false"),
+        ("[tool.perfbudget]\ncontainer_tls = { on = true }", "is not true or false"),
         ("[tool.perfbudget\n", "is not TOML"),
     ],
 )

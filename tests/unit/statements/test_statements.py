@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sql_texts import DIFFERENT, PIECES, layouts, literals
 
-from pytest_perfbudget.statements import Kind, identity, kind, normalise, one_line, perf_name
+from pytest_perfbudget.statements import Kind, identity, kind, normalise, one_line
 
 
 @pytest.mark.parametrize(
@@ -77,11 +77,6 @@ def test_another_query(one: str, other: str) -> None:
 )
 def test_whether_executing_it_again_could_change_anything(sql: str, expected: Kind) -> None:
     assert kind(sql) is expected
-
-
-def test_a_comment_names_its_statement() -> None:
-    assert perf_name("SELECT 1 /* perf: order.lines */") == "order.lines"
-    assert perf_name("SELECT 1") is None
 
 
 def test_statements_that_differ_have_identities_that_differ() -> None:

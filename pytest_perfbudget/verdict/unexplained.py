@@ -1,0 +1,65 @@
+"""Statements without a plan: why they have none, and what that means for a budget that speaks of plans."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+
+from pytest_perfbudget.budgets.budget import Budget
+from pytest_perfbudget.errors import At
+from pytest_perfbudget.model import Finding, QueryEvidence, Statement, Verdict
+from pytest_perfbudget.statements import Kind, kind
+
+_SQLSTATE = re.compile(r"[0-9A-Z]{5}")
+_QUERY = re.compile(r"\s*copy\s*\(", re.IGNORECASE)
+
+
+def why_unjudged(executions: Iterable[Statement], kinds: Kind) -> str | None:
+    """Why the first execution that should have a plan has none; None where none lacks it."""
+    return next((why for statement in executions if (why := _why(statement, kinds))), None)
+
+
+def _why(statement: Statement, kinds: Kind) -> str | None:
+    if statement.planned or (kinds is Kind.UTILITY and not _plans(statement)):
+        return None
+    if statement.error and _SQLSTATE.fullmatch(statement.error):
+        return f"the statement failed with SQLSTATE {statement.error}"
+    if statement.why_no_plan:
+        return statement.why_no_plan
+    return f"the statement ended with {statement.error}" if statement.error else "no plan was seen"
+
+
+def _plans(statement: Statement) -> bool:
+    """Whether a utility statement has a query that is planned: DECLARE, and COPY of a query."""
+    return statement.fetched == "cursor" or bool(_QUERY.match(statement.sql))
+
+
+def check_unexplained(budget: Budget, queries: Sequence[QueryEvidence]) -> Iterator[Finding]:
+    """A statement without a plan cannot be held to what its budget says of plans: a failure where it says something.
+    Where some executions have one, the others are named."""
+    for query in queries:
+        missing = [one for one in query.executions if _why(one, kind(one.sql))]
+        if not query.why_unjudged or not missing:
+            continue
+        at = None if query.plans else _promise(budget, query)
+        some = f"{len(missing)} of {len(query.executions)} executions: " if query.plans else ""
+        yield Finding(
+            code="plan",
+            verdict=Verdict.OVER if at else Verdict.UNJUDGED,
+            message=f"no plan to judge: {some}{query.why_unjudged}",
+            query=query.key,
+            site=missing[0].site,
+            budget_at=at,
+        )
+
+
+def _promise(budget: Budget, query: QueryEvidence) -> At | None:
+    """Where the budget, or a narrowing that the query falls under, first says something of plans."""
+    concerned = [budget, *(narrowed for name, narrowed in budget.queries.items() if name in query.names)]
+    for one in concerned:
+        places = [clause.at for clause in one.clauses] + [rule.at for rule in one.rules.values() if rule.on]
+        if one.plan_generic:
+            places.append(one.plan_generic)
+        if places:
+            return places[0]
+    return None
