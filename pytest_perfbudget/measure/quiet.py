@@ -6,6 +6,7 @@ import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+
 @contextmanager
 def no_garbage_collection() -> Iterator[None]:
     """Garbage collection is off meanwhile, and then as it was."""
