@@ -79,21 +79,41 @@ class Hub:
             recording, self.recording = self.recording, None
         if recording:
             recording.flush()
-            for witness in self.witnesses:
-                witness.collect(recording)
+            self._collected(recording)
             self.ended = recording.end()
         return self.ended if recording else ()
+
+    def statements(self) -> tuple[Statement, ...]:
+        """All that were sent so far in this recording, or in the last one where none is under way."""
+        if (recording := self.recording) is None:
+            return self.ended
+        self._collected(recording)
+        return recording.statements()
+
+    def collect(self) -> None:
+        """Have witnesses tell what they have seen since the last time."""
+        if (recording := self.recording) is not None:
+            self._collected(recording)
+
+    def _collected(self, recording: Recording) -> None:
+        """It is the recording's, and that of the parts under way."""
+        for witness in self.witnesses:
+            seen = witness.collect(recording)
+            for calls in (recording.calls, *self._parts):
+                calls.extend(seen)
 
     @contextmanager
     def part(self, measures: bool = False) -> Iterator[list[Call]]:
         """The calls that begin meanwhile, in this recording and those that follow it; ``measures`` counts bytes."""
         calls: list[Call] = []
+        self.collect()
         before = self.measures
         self._measure(before or measures)
         self._parts = [*self._parts, calls]
         try:
             yield calls
         finally:
+            self.collect()
             self._measure(before)
             self._parts = [part for part in self._parts if part is not calls]
 

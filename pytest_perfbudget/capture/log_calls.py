@@ -33,15 +33,23 @@ _PLANNED = frozenset(("select", "with", "values", "table", "insert", "update", "
 """Statements that have a plan, sooner or later."""
 
 
-def calls(entries: Iterable[Entry], recording: Recording) -> list[Call]:
-    """The calls of all sessions but those a driver of this process reports, in the order they ended."""
-    found: list[Call] = []
-    sessions: dict[str, _Session] = {}
-    for entry in entries:
-        if entry.pid not in recording.backends:
-            session = sessions.setdefault(entry.session, _Session(recording, found))
-            session.take(entry)
-    return found
+class LoggedCalls:
+    """The calls of all sessions but those a driver of this process reports. What stands later in the log adds to calls
+    that were given before: a plan, another turn of a cursor."""
+
+    def __init__(self, recording: Recording) -> None:
+        self.recording = recording
+        self._found: list[Call] = []
+        self._sessions: dict[str, _Session] = {}
+
+    def take(self, entries: Iterable[Entry]) -> list[Call]:
+        """The calls of these entries, in the order they ended."""
+        given = len(self._found)
+        for entry in entries:
+            if entry.pid not in self.recording.backends:
+                session = self._sessions.setdefault(entry.session, _Session(self.recording, self._found))
+                session.take(entry)
+        return self._found[given:]
 
 
 @dataclass

@@ -40,8 +40,8 @@ class Witness(Protocol):
     def start(self) -> None:
         """A recording begins. Does not raise."""
 
-    def collect(self, recording: Recording) -> None:
-        """Add what was seen since, except on ``recording.backends``. Does not raise."""
+    def collect(self, recording: Recording) -> list[Call]:
+        """What was seen since, except on ``recording.backends``. Does not raise."""
 
     def check(self) -> None:
         """Raises PerfbudgetError: it could not see everything of the last recording."""

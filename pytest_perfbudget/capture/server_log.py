@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from pytest_perfbudget.capture.log_calls import calls
-from pytest_perfbudget.capture.record import Recording
+from pytest_perfbudget.capture.log_calls import LoggedCalls
+from pytest_perfbudget.capture.record import Call, Recording
 from pytest_perfbudget.errors import ServerError
 from pytest_perfbudget.postgres.log import ServerLog
 
@@ -17,23 +17,27 @@ class LoggedStatements:
     def __init__(self, log: ServerLog) -> None:
         self._log = log
         self._failed: ServerError | None = None
+        self._calls: LoggedCalls | None = None
 
     def start(self) -> None:
         """Statements count from now on."""
-        self._failed = None
+        self._failed = self._calls = None
         try:
             self._log.begin()
         except ServerError as error:
             self._failed = error
 
-    def collect(self, recording: Recording) -> None:
-        """Add the calls that no driver of this process has reported."""
+    def collect(self, recording: Recording) -> list[Call]:
+        """The calls since the start, or the last time, that no driver of this process has reported."""
+        if self._calls is None:
+            self._calls = LoggedCalls(recording)
         if self._failed:
-            return
+            return []
         try:
-            recording.calls += calls(self._log.entries(), recording)
+            return self._calls.take(self._log.entries())
         except ServerError as error:
             self._failed = error
+            return []
 
     def check(self) -> None:
         """Raises ServerError: the log of the last recording could not be read."""

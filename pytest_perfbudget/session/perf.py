@@ -33,8 +33,7 @@ class Perf:
     @property
     def statements(self) -> tuple[Statement, ...]:
         """All that were sent to the test's database so far, of every thread and task."""
-        recording = self._hub.recording
-        return recording.statements() if recording else self._hub.ended
+        return self._hub.statements()
 
     @contextmanager
     def capture(self, *, memory: bool = False) -> Iterator[Seen]:
@@ -45,7 +44,7 @@ class Perf:
 
         self._record()
         with self._hub.part(memory) as calls:
-            seen = Seen(calls)
+            seen = Seen(calls, self._hub.collect)
             if not memory:
                 yield seen
                 return

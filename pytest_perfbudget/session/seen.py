@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from pytest_perfbudget.capture.record import Call, statements
 from pytest_perfbudget.model import Statement
@@ -22,13 +22,14 @@ class Seen:
     largest result that was loaded whole, which libpq keeps outside of Python.
     """
 
-    def __init__(self, calls: list[Call]) -> None:
-        self._calls = calls
+    def __init__(self, calls: list[Call], collect: Callable[[], None]) -> None:
+        self._calls, self._collect = calls, collect
         self.peak_memory: int | None = None
 
     @property
     def statements(self) -> tuple[Statement, ...]:
-        """In the order their execution began."""
+        """In the order their execution began; those of other processes after them, in the order they ended."""
+        self._collect()
         return tuple(statements(list(self._calls)))
 
     @property

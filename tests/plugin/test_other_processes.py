@@ -133,6 +133,27 @@ def test_both(shop):
 """
 
 
+def test_a_part_of_a_test_sees_the_application(served: Shop) -> None:
+    served.write(**{"budgets/orders.toml": "[recent]\nqueries.max = 2\n"})
+    served.append("test_shop.py", PART)
+    done = served.run("-k", "part")
+    assert done.code == 0, done.text
+
+
+PART = """
+@pytest.mark.parametrize("marked", [pytest.param(True, marks=pytest.mark.perf_budget("orders.recent")), False])
+def test_part(shop, perf, marked):
+    perf.run("SELECT 1 AS before")
+    with perf.capture() as seen:
+        assert len(seen) == 0
+        urllib.request.urlopen(f"{shop}/42").read()
+        assert len(seen) == 1
+    assert [str(one.site) for one in seen] == ["application shop"]
+    assert seen.rows == 20
+    assert len(perf.statements) == 2
+"""
+
+
 def test_a_server_by_its_dsn_that_writes_no_log_as_data_is_refused(served: Shop, server_cache: str) -> None:
     from pytest_perfbudget.postgres.embedded import Embedded
     from pytest_perfbudget.postgres.server import Request

@@ -154,6 +154,41 @@ def test_what_was_sent_before_and_after_is_not_of_the_recording(hub: Hub, server
     assert hub.stop() == ()
 
 
+def test_a_part_has_what_was_sent_meanwhile(hub: Hub, server: Server) -> None:
+    def send(what: str) -> None:
+        elsewhere(server, f"import psycopg, sys; psycopg.connect(sys.argv[1]).execute('SELECT 1 AS {what}')")
+
+    send("before")
+    with hub.part() as calls:
+        send("first")
+        assert [one.sql for one in hub.statements()] == ["SELECT 1 AS before", "SELECT 1 AS first"]
+        send("second")
+    send("after")
+    assert [call.query for call in calls] == [b"SELECT 1 AS first", b"SELECT 1 AS second"]
+    assert [one.sql.rpartition(" ")[2] for one in hub.stop()] == ["before", "first", "second", "after"]
+
+
+LATER = """
+import psycopg, sys
+with psycopg.connect(sys.argv[1]) as connection:
+    connection.execute("SELECT note FROM orders WHERE id = %s", (7,))
+    print("asked", flush=True)
+    sys.stdin.readline()
+"""
+
+
+def test_a_plan_that_the_log_shows_after_somebody_has_looked_is_the_statements(hub: Hub, server: Server) -> None:
+    command = [sys.executable, "-c", LATER, server.dsn(NAME)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "asked\n"
+        (one,) = hub.statements()
+        assert (one.sql, one.plans) == ("SELECT note FROM orders WHERE id = $1", [])
+        process.communicate("\n")
+    (one,) = hub.stop()
+    assert [plan["Query Text"] for plan in one.plans] == [one.sql]
+
+
 def test_our_own_connections_and_those_to_other_databases_are_not_seen(hub: Hub, server: Server) -> None:
     with hub.mute(), server.connect(NAME) as ours:
         ours.execute("SELECT 1 AS ours")
