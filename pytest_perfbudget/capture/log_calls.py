@@ -96,6 +96,7 @@ class _Session:
     def _sent(self, step: str, verb: str, call: Call) -> None:
         own = [place for place, body in enumerate(self.held, 1) if auto_explain.query_text(body) == call.query]
         if verb == "declare":
+            call.fetched = "cursor"
             self.cursors[_cursor(call.query.decode())] = call
             self.waiting.append(call)
         elif step and not own:
@@ -129,6 +130,7 @@ class _Session:
         if call is not None:
             call.round_trips += 1
             call.duration += seconds
+            call.fetched = "cursor"
 
 
 @lru_cache(maxsize=256)

@@ -104,7 +104,7 @@ def here(server: Server) -> None:
 def seen(statement: Statement) -> dict[str, object]:
     plans = [plan["Query Text"] for plan in statement.plans]
     return {"sql": statement.sql, "rows": statement.rows, "error": statement.error, "plans": plans,
-            "round_trips": statement.round_trips}  # fmt: skip
+            "round_trips": statement.round_trips, "fetched": statement.fetched}  # fmt: skip
 
 
 def test_the_log_says_what_a_driver_here_would_have_reported(hub: Hub, server: Server) -> None:
