@@ -27,7 +27,7 @@ demo: $(VENV)/demo.stamp
 	@$(BIN)/python examples/classification/demo
 
 test: $(VENV)/dev.stamp
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal
 
 check: $(VENV)/dev.stamp
 	$(BIN)/ruff check .

@@ -110,6 +110,7 @@ def together(shop: Shop) -> Shop:
     for name in PLUGINS:
         distribution(name)
     shop.write(**{"app.py": APP, "test_shop.py": TEST, "budgets/orders.toml": BUDGET})
+    shop.without = ()
     return shop
 
 
