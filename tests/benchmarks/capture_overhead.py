@@ -1,9 +1,9 @@
 """What watching psycopg costs a statement: paired, interleaved in one process, medians.
 
-    python tests/benchmarks/capture_overhead.py DSN_WITHOUT_AUTO_EXPLAIN [DSN_WITH_AUTO_EXPLAIN]
+    python tests/benchmarks/capture_overhead.py [--memory]
 
-Prints microseconds added on the client side and, with the second DSN, with server-side plans; the ratios; and what
-100,000 statements of one test take of memory and of time, the first ten thousand against the last.
+Prints microseconds added on the client side and with server-side plans; the ratios; and what 100,000 statements of one
+test take of memory and of time, the first ten thousand against the last: only that with ``--memory``.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from statistics import median
 from time import perf_counter, process_time
 
 import psycopg
+from capture_databases import plain_and_plans
 
 from pytest_perfbudget.capture.hub import Hub
 from pytest_perfbudget.capture.psycopg3 import Psycopg3
@@ -89,24 +90,26 @@ def memory(connection: psycopg.Connection, query: str, what: str) -> None:
     print(f"{count:,} statements, {what}: {each}; {parts[0]:.0f} µs each at first, {parts[-1]:.0f} µs at last")
 
 
-def main(plain: str, plans: str | None) -> None:
+def overhead(plain: str, plans: str) -> None:
     with psycopg.connect(plain, autocommit=True) as one, psycopg.connect(plain, autocommit=True) as two:
         compare("null, one connection", one, one, SMALL, record=False)
         compare("client side", one, one, SMALL)
         compare("client side, two connections", one, two, SMALL)
-        if plans:
-            with psycopg.connect(plans, autocommit=True) as explained, psycopg.connect(plans) as within:
-                compare("with server-side plans", one, explained, SMALL)
-                compare("with server-side plans", one, explained, SLOWER)
-                compare("with plans, in a transaction", one, within, SLOWER)
-            with psycopg.connect(plans, autocommit=True) as explained:
-                memory(explained, SMALL, "equal plans")
-            with psycopg.connect(plans, autocommit=True, prepare_threshold=None) as explained:
-                query = "SELECT relname FROM pg_class WHERE oid = %s"
-                memory(explained, query, "each with a plan of its own")
+        with psycopg.connect(plans, autocommit=True) as explained, psycopg.connect(plans) as within:
+            compare("with server-side plans", one, explained, SMALL)
+            compare("with server-side plans", one, explained, SLOWER)
+            compare("with plans, in a transaction", one, within, SLOWER)
+
+
+def main() -> None:
+    with plain_and_plans() as (plain, plans):
+        if "--memory" not in sys.argv:
+            overhead(plain, plans)
+        with psycopg.connect(plans, autocommit=True) as explained:
+            memory(explained, SMALL, "equal plans")
+        with psycopg.connect(plans, autocommit=True, prepare_threshold=None) as explained:
+            memory(explained, "SELECT relname FROM pg_class WHERE oid = %s", "each with a plan of its own")
 
 
 if __name__ == "__main__":
-    if len(sys.argv) < 2:
-        sys.exit(__doc__)
-    main(sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else None)
+    main()

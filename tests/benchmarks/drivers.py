@@ -9,13 +9,9 @@ statement without capture is on a database without auto_explain. ``null`` is the
 from __future__ import annotations
 
 import asyncio
-import shutil
-import tempfile
-import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from statistics import median
 from time import perf_counter, process_time
 from typing import Any
@@ -23,6 +19,7 @@ from typing import Any
 import asyncpg
 import psycopg
 import psycopg2
+from capture_databases import plain_and_plans
 from sqlalchemy import BigInteger, NullPool, create_engine, select, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import create_async_engine
@@ -30,12 +27,8 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from pytest_perfbudget.capture.driver import BUILTIN
 from pytest_perfbudget.capture.hub import Hub
-from pytest_perfbudget.postgres.embedded import Embedded
-from pytest_perfbudget.postgres.profile import capture
-from pytest_perfbudget.postgres.server import Request
 
 ROUNDS, PER_ROUND, WARM = 150, 50, 10
-SCHEMA = "CREATE TABLE numbers (id bigint PRIMARY KEY); INSERT INTO numbers SELECT generate_series(1, 1000)"
 
 
 @dataclass
@@ -175,30 +168,14 @@ def added(kind: Callable[[str], Open], without: str, within: str, *, record: boo
 
 
 def main() -> None:
-    cache = tempfile.mkdtemp(prefix="perfbudget-figures-")
-    Path(cache).chmod(0o755)
-    server = Embedded().start(Request(run=uuid.uuid4().hex, cache=cache))
-    try:
-        dsns = {}
-        for name in ("plain", "plans"):
-            server.admin.execute(f"DROP DATABASE IF EXISTS {name}")
-            server.admin.execute(f"CREATE DATABASE {name}")
-            dsns[name] = server.dsn(name)
-        for setting, value in capture(server.major).items():
-            server.admin.execute(f"ALTER DATABASE plans SET {setting} = {value}")
-        for dsn in dsns.values():
-            with psycopg.connect(dsn, autocommit=True) as connection:
-                connection.execute(SCHEMA)
+    with plain_and_plans() as (plain, plans):
         columns = "".join(f"{word:>20}" for word in ("null", "client", "plans"))
         print(f"{'':<32}{'bare':>10}{columns}   µs on the clock (CPU), median of {ROUNDS} pairs")
         for name, kind in KINDS.items():
-            null = added(kind, dsns["plain"], dsns["plain"], record=False)
-            figures = [null, added(kind, dsns["plain"], dsns["plain"]), added(kind, dsns["plain"], dsns["plans"])]
+            null = added(kind, plain, plain, record=False)
+            figures = [null, added(kind, plain, plain), added(kind, plain, plans)]
             shown = "".join(f"{f'{clock:+.1f} ({cpu:+.1f})':>20}" for _, clock, cpu in figures)
             print(f"{name:<32}{null[0]:>10.1f}{shown}", flush=True)
-    finally:
-        server.close()
-        shutil.rmtree(cache, ignore_errors=True)
 
 
 if __name__ == "__main__":
