@@ -105,10 +105,8 @@ def perf_apool(perf_db: Database) -> Iterator[AsyncAdaptivePool[Any]]:
 def perf_pgbouncer(perf_db: Database) -> Iterator[PgBouncer]:
     """A PgBouncer before the test's database, in transaction mode: ``.dsn``, ``.version``, ``.show("POOLS")``."""
     from pytest_perfbudget.plugin.lifecycle import as_failure
-    from pytest_perfbudget.postgres.pgbouncer import MISSING, PgBouncer, program
+    from pytest_perfbudget.postgres.pgbouncer import PgBouncer
 
-    if program() is None:
-        pytest.skip(MISSING)
     with as_failure(), PgBouncer(perf_db.dsn) as bouncer:
         yield bouncer
 

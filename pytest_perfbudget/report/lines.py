@@ -47,7 +47,8 @@ def _words(finding: Finding) -> str:
     gap = " " if _RULE.fullmatch(finding.code) else "   "
     code = "" if finding.code == "baseline" else finding.code + gap
     verdict = "unjudged: " if finding.verdict is Verdict.UNJUDGED else ""
-    cells = [f"{code}{verdict}{finding.message}", finding.note, str(finding.budget_at or "")]
+    message = finding.message.removeprefix(f"{finding.code}: ")  # the summary's lists need the key, this line has it
+    cells = [f"{code}{verdict}{message}", finding.note, str(finding.budget_at or "")]
     return "   ".join(cell for cell in cells if cell)
 
 

@@ -236,6 +236,14 @@ def test_not_prepared(perf_pgbouncer):
     assert "ways out: prepare_threshold=None for psycopg.connect" in done.text
 
 
+def test_where_pgbouncer_is_not_installed_the_test_fails_and_says_so(shop: Shop) -> None:
+    gone = "from pytest_perfbudget.postgres import pgbouncer\npgbouncer.program = lambda: None\n"
+    shop.write(**{"test_shop.py": f"{gone}def test_it(perf_pgbouncer):\n    pass\n", "budgets/orders.toml": ""})
+    done = shop.run(reported=False)
+    assert done.code == 1
+    assert MISSING in done.text
+
+
 def test_without_psycopg_pool_the_fixture_says_what_to_install(shop: Shop) -> None:
     test = "import sys\nsys.modules['psycopg_pool'] = None\ndef test_it(perf_pool):\n    pass\n"
     shop.write(**{"test_shop.py": test})

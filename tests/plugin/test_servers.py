@@ -9,7 +9,10 @@ from pathlib import Path
 
 import pytest
 from conftest import PROJECT, Shop
-from machine import FOLDERS, needs_image, no_major
+from machine import needs_image, no_major
+
+from pytest_perfbudget.postgres.local import Local
+from pytest_perfbudget.postgres.server import Request
 
 NOWHERE = {"DOCKER_HOST": "unix:///nowhere/docker.sock"}
 
@@ -78,10 +81,11 @@ def test_a_project_that_does_not_speak_of_us_has_no_such_line(shop: Shop) -> Non
     assert header(shop.run(reported=False).text) == []
 
 
-def test_where_nothing_can_be_had_each_reason_is_said(anywhere: Shop) -> None:
-    done = anywhere.run("--perf-postgres=14", environ={**NOWHERE, "PERFBUDGET_LOCAL": "", "PATH": "/nowhere"})
-    if not no_major(14) and not FOLDERS:
+def test_where_nothing_can_be_had_each_reason_is_said(anywhere: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    if Local().refusal(Request("nowhere", major=14)) is None:
         pytest.skip("PostgreSQL 14 is in a usual place")
+    done = anywhere.run("--perf-postgres=14", environ={**NOWHERE, "PERFBUDGET_LOCAL": "", "PATH": "/nowhere"})
     assert done.code == 4
     for words in ("no PostgreSQL 14", "container: no container engine", "embedded wheel is PostgreSQL 18", "local: "):
         assert words in done.text

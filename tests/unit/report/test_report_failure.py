@@ -66,6 +66,14 @@ def test_the_words(made) -> None:  # type: ignore[no-untyped-def]
     matches(SNAPSHOTS / f"failure-{made.__name__}.txt", failure(made(), "tests/test_orders.py:31"))
 
 
+def test_a_key_that_is_unjudged_is_named_once() -> None:
+    found = Finding(
+        "pool.connect_p95", Verdict.UNJUDGED, "pool.connect_p95: no connection was made", "pool.connect_p95"
+    )
+    (line,) = [line for line in failure(result(found), "a.py:1").splitlines() if "pool.connect_p95" in line]
+    assert line.strip() == "pool.connect_p95   unjudged: no connection was made"
+
+
 def test_what_is_worse_stands_before_the_missing_baseline() -> None:
     over = Finding("work.wal", Verdict.OVER, "…", "work.wal", 2, 1, unit="wal", query=ID)
     text = failure(result(over, Finding("baseline", Verdict.NEW, "no baseline yet")), "t.py:1")
