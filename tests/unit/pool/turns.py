@@ -11,6 +11,8 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 FLUSH = b"H\x00\x00\x00\x04"
 """It has no answer, and libpq sends one after a Sync, whether or not the answer to that has come already."""
+TERMINATE = b"X\x00\x00\x00\x04"
+"""It has none either, and is read when the next connection may be counted already."""
 
 
 class Relay:
@@ -24,7 +26,7 @@ class Relay:
         self._listener.listen()
         self.dsn = make_conninfo(dsn, host=str(folder), port=5432)
         self.turns = 0
-        self._last = "server"
+        self._lock = threading.Lock()
         threading.Thread(target=self._accept, daemon=True).start()
 
     def _accept(self) -> None:
@@ -35,15 +37,17 @@ class Relay:
                 return
             server = socket.socket(socket.AF_UNIX)
             server.connect(self._server)
+            spoke = ["server"]  # who did last on this connection
             for source, target, name in ((client, server, "client"), (server, client, "server")):
-                threading.Thread(target=self._relay, args=(source, target, name), daemon=True).start()
+                threading.Thread(target=self._relay, args=(source, target, name, spoke), daemon=True).start()
 
-    def _relay(self, source: socket.socket, target: socket.socket, name: str) -> None:
+    def _relay(self, source: socket.socket, target: socket.socket, name: str, spoke: list[str]) -> None:
         with suppress(OSError):
             while data := source.recv(1 << 16):
-                if data != FLUSH:
-                    self.turns += name == "client" and self._last == "server"
-                    self._last = name
+                if data not in (FLUSH, TERMINATE):
+                    with self._lock:  # both threads of a connection count
+                        self.turns += name == "client" and spoke[0] == "server"
+                        spoke[0] = name
                 target.sendall(data)
         target.close()
 
