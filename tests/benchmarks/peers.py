@@ -1,21 +1,21 @@
 """What a statement costs under us and under plugins of the same kind, side by side in one process, medians of pairs.
 
     pip install --target PEERS pytest-queryguard "django<6" pytest-django
-    PYTHONPATH=PEERS python tests/benchmarks/peers.py DSN_WITHOUT_AUTO_EXPLAIN [DSN_WITH_AUTO_EXPLAIN]
+    PYTHONPATH=PEERS python tests/benchmarks/peers.py
 
 pytest-queryguard listens to SQLAlchemy's engines, django_assert_num_queries to one Django connection: both record text,
-parameters and duration, and no plan. With the second DSN, what ours costs with the server's plans is shown too.
+parameters and duration, and no plan. What ours costs with the server's plans is shown too.
 """
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from statistics import median
 from time import perf_counter
 from typing import Any
 
+from capture_databases import plain_and_plans
 from psycopg.conninfo import conninfo_to_dict
 
 from pytest_perfbudget.capture.hub import Hub
@@ -94,7 +94,7 @@ def django_connection(dsn: str) -> Any:
     return connection
 
 
-def main(plain: str, plans: str | None) -> None:
+def main(plain: str, plans: str) -> None:
     from django.test.utils import CaptureQueriesContext
     from pytest_queryguard import record_queries
 
@@ -110,13 +110,11 @@ def main(plain: str, plans: str | None) -> None:
 
     counts: Watch = lambda: CaptureQueriesContext(connection)  # noqa: E731
     compare("Django", execute, {"perfbudget": mine, "django_assert_num_queries": counts})
-    if plans:
-        with_plans = sqlalchemy_execute(plans)
-        explained = str(conninfo_to_dict(plans)["dbname"])
-        compare("SQLAlchemy, plans sent to all", with_plans, {"perfbudget": lambda: ours(explained)})
+    with_plans = sqlalchemy_execute(plans)
+    explained = str(conninfo_to_dict(plans)["dbname"])
+    compare("SQLAlchemy, plans sent to all", with_plans, {"perfbudget": lambda: ours(explained)})
 
 
 if __name__ == "__main__":
-    if len(sys.argv) < 2:
-        sys.exit(__doc__)
-    main(sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else None)
+    with plain_and_plans() as dsns:
+        main(*dsns)
