@@ -68,7 +68,7 @@ class _File:
     given to another."""
 
     place: str
-    sites: dict[tuple[int, int], Site] = field(default_factory=dict)
+    sites: dict[tuple[int, ...], Site] = field(default_factory=dict)
     codes: dict[int, CodeType] = field(default_factory=dict)
 
 
@@ -79,11 +79,23 @@ a driver and the user, with the processor's caches full of something else."""
 
 
 def _noted(file: _File, frame: FrameType) -> Site:
-    """A comprehension's function is told by the frame around it, which may be another the next time."""
-    site, code = _site(file.place, frame), frame.f_code
-    if not code.co_name.startswith("<"):
-        file.codes[id(code)] = code
-        file.sites[id(code), frame.f_lasti] = site
+    code = frame.f_code
+    if code.co_name.startswith("<"):
+        return _noted_within(file, frame)
+    file.codes[id(code)] = code
+    site = file.sites[id(code), frame.f_lasti] = _site(file.place, frame)
+    return site
+
+
+def _noted_within(file: _File, frame: FrameType) -> Site:
+    """A comprehension's or lambda's function is told by the frame around it, which may be another the next time."""
+    code, around = frame.f_code, frame.f_back
+    if around is None or around.f_code.co_name.startswith("<"):
+        return _site(file.place, frame)  # a frame further out tells it
+    key = (id(code), frame.f_lasti, id(around.f_code))
+    if (site := file.sites.get(key)) is None:
+        file.codes[id(code)], file.codes[id(around.f_code)] = code, around.f_code
+        site = file.sites[key] = _site(file.place, frame)
     return site
 
 

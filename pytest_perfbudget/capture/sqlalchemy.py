@@ -34,7 +34,7 @@ class Sqlalchemy:
     def __init__(self) -> None:
         self._hub: Hub | None = None
         self._patches = Patches()
-        self._installed = self._listens = False
+        self._installed = False
 
     def available(self) -> bool:
         """Whether SQLAlchemy is installed."""
@@ -46,20 +46,15 @@ class Sqlalchemy:
         if not self._installed:
             self._installed = True
             when_imported("sqlalchemy.dialects.postgresql", self._patch)
-            when_imported("sqlalchemy.orm", self._listen)
+            when_imported("sqlalchemy.orm", self._name)
 
     def uninstall(self) -> None:
         """All as it was."""
         self._hub = None
         forget("sqlalchemy.dialects.postgresql", self._patch)
-        forget("sqlalchemy.orm", self._listen)
+        forget("sqlalchemy.orm", self._name)
         self._patches.undo()
-        if self._listens:
-            from sqlalchemy import event
-            from sqlalchemy.orm import Session
-
-            event.remove(Session, "do_orm_execute", load)
-        self._installed = self._listens = False
+        self._installed = False
 
     def _patch(self) -> None:
         from sqlalchemy.engine.default import DefaultDialect
@@ -79,28 +74,30 @@ class Sqlalchemy:
 
         return method
 
-    def _listen(self) -> None:
-        from sqlalchemy import event
+    def _name(self) -> None:
         from sqlalchemy.orm import Session
 
-        event.listen(Session, "do_orm_execute", load)
-        self._listens = True
+        self._patches.cover(Session, "execute", naming)
 
 
-def load(state: Any) -> Any:
-    """Of each ORM execution: one that loads a relationship is executed here, by the name of that."""
-    __tracebackhide__ = True
-    if (
-        not state.is_select
-        or not state.is_relationship_load
-        or (origin := origin_of(state.loader_strategy_path)) is None
-    ):
-        return None
-    token = ORIGIN.set(origin)
-    try:
-        return state.invoke_statement()
-    finally:
-        ORIGIN.reset(token)
+def naming(original: Callable[..., Any]) -> Callable[..., Any]:
+    """``Session.execute``, by which every loader sends its statement: that of a relationship is sent by its name.
+    The event ``do_orm_execute`` would tell as much, and have SQLAlchemy prepare each statement of the session twice."""
+
+    @wraps(original)
+    def execute(self: Any, statement: Any, *args: Any, **options: Any) -> Any:
+        __tracebackhide__ = True
+        # Private: without it no relationship is named.
+        path = getattr(getattr(statement, "_compile_options", None), "_current_path", None)
+        if path is None or path.is_root or (origin := origin_of(path)) is None:
+            return original(self, statement, *args, **options)
+        token = ORIGIN.set(origin)
+        try:
+            return original(self, statement, *args, **options)
+        finally:
+            ORIGIN.reset(token)
+
+    return execute
 
 
 def origin_of(path: Any) -> Origin | None:
@@ -110,10 +107,10 @@ def origin_of(path: Any) -> Origin | None:
     steps = [step for step in path.path if isinstance(step, RelationshipProperty)]
     if not steps:
         return None
-    return Origin(_name(steps[-1]), ".".join(f"{_loader(step)}({_name(step)})" for step in steps))
+    return Origin(_named(steps[-1]), ".".join(f"{_loader(step)}({_named(step)})" for step in steps))
 
 
-def _name(relationship: Any) -> str:
+def _named(relationship: Any) -> str:
     return f"{relationship.parent.class_.__name__}.{relationship.key}"
 
 

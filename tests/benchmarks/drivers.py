@@ -52,7 +52,11 @@ class Number(Base):
 def on_psycopg(dsn: str) -> Open:
     connection = psycopg.connect(dsn, autocommit=True)
     query = "SELECT id FROM numbers WHERE id = %s"
-    return Open(lambda n: connection.execute(query, (n,)).fetchall(), connection.close)
+
+    def statement(n: int) -> list[Any]:
+        return connection.execute(query, (n,)).fetchall()
+
+    return Open(statement, connection.close)
 
 
 def on_psycopg2(dsn: str) -> Open:
@@ -70,19 +74,31 @@ def on_psycopg2(dsn: str) -> Open:
 def on_asyncpg(dsn: str) -> Open:
     loop = asyncio.new_event_loop()
     connection = loop.run_until_complete(asyncpg.connect(dsn))
-    return Open(lambda n: connection.fetch("SELECT id FROM numbers WHERE id = $1", n), connection.close, loop)
+
+    async def statement(n: int) -> list[Any]:
+        return await connection.fetch("SELECT id FROM numbers WHERE id = $1", n)
+
+    return Open(statement, connection.close, loop)
 
 
 def on_core(dsn: str) -> Open:
     engine = create_engine(make_url(dsn).set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT")
     connection, query = engine.connect(), text("SELECT id FROM numbers WHERE id = :n")
-    return Open(lambda n: connection.execute(query, {"n": n}).all(), connection.close)
+
+    def statement(n: int) -> Any:
+        return connection.execute(query, {"n": n}).all()
+
+    return Open(statement, connection.close)
 
 
 def on_orm(dsn: str) -> Open:
     engine = create_engine(make_url(dsn).set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT")
     session = Session(engine)
-    return Open(lambda n: session.scalars(select(Number).where(Number.id == n % 1000 + 1)).all(), session.close)
+
+    def statement(n: int) -> Any:
+        return session.scalars(select(Number).where(Number.id == n % 1000 + 1)).all()
+
+    return Open(statement, session.close)
 
 
 def on_async_core(dsn: str) -> Open:
@@ -95,7 +111,11 @@ def on_async_core(dsn: str) -> Open:
 
     connection = loop.run_until_complete(connect())
     query = text("SELECT id FROM numbers WHERE id = :n")
-    return Open(lambda n: connection.execute(query, {"n": n}), connection.close, loop)
+
+    async def statement(n: int) -> Any:
+        return await connection.execute(query, {"n": n})
+
+    return Open(statement, connection.close, loop)
 
 
 KINDS = {

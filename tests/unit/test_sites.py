@@ -47,6 +47,22 @@ def test_a_comprehension_is_its_function() -> None:
     assert site.function == "test_a_comprehension_is_its_function"
 
 
+def test_a_function_without_a_name_is_that_of_whoever_calls_it() -> None:
+    ask = lambda: call_site(root=str(HERE.parent))  # noqa: E731
+
+    def first() -> object:
+        return ask()
+
+    def second() -> object:
+        return [ask() for _ in range(1)][0]  # noqa: RUF015  # through another frame without a name
+
+    here = ask()
+    for _ in range(3):
+        seen = [site.function for site in (first(), second(), ask()) if site]  # type: ignore[attr-defined]
+        assert seen == ["first", "second", here.function if here else ""]
+    assert first() is first()
+
+
 def test_one_line_is_one_object() -> None:
     first, second = (call_site() for _ in range(2))
     assert first is second

@@ -9,14 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, ForeignKey, NullPool, create_engine, event, select, text
+from sqlalchemy import Engine, ForeignKey, NullPool, create_engine, select, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, joinedload, mapped_column, relationship, selectinload
 
 from pytest_perfbudget.capture.driver import BUILTIN
 from pytest_perfbudget.capture.hub import Hub
-from pytest_perfbudget.capture.sqlalchemy import load
 from pytest_perfbudget.model import Origin, Statement
 
 HERE = Path(__file__).name
@@ -211,7 +210,7 @@ def test_uninstalled_the_application_is_as_it_was(hub: Hub, mapped: str) -> None
         driver.uninstall()
     assert PGDialect_psycopg.initialize is not watched
     assert PGDialect_psycopg.initialize.__module__ == "sqlalchemy.dialects.postgresql.psycopg"
-    assert not event.contains(Session, "do_orm_execute", load)
+    assert not hasattr(Session.execute, "__wrapped__")
     for driver in BUILTIN:
         driver.install(hub)
 
@@ -220,12 +219,12 @@ def test_it_waits_for_the_application_to_import_it() -> None:
     program = """
 import sys
 from pytest_perfbudget.capture.hub import Hub
-from pytest_perfbudget.capture.sqlalchemy import Sqlalchemy, load
+from pytest_perfbudget.capture.sqlalchemy import Sqlalchemy
 mapper = Sqlalchemy()
 mapper.install(Hub())
 assert "sqlalchemy" not in sys.modules
 import sqlalchemy.orm
-assert sqlalchemy.event.contains(sqlalchemy.orm.Session, "do_orm_execute", load)
+assert sqlalchemy.orm.Session.execute.__wrapped__
 engine = sqlalchemy.create_engine("postgresql+psycopg://")
 assert type(engine.dialect).initialize.__wrapped__
 """
