@@ -85,6 +85,15 @@ class Regress:
 
 
 @dataclass(frozen=True, slots=True)
+class Slowdown:
+    """``latency.regress``: the share by which a statement that is slower must be caught."""
+
+    share: float
+    text: str
+    at: At
+
+
+@dataclass(frozen=True, slots=True)
 class Budget:
     """What one name promises. ``queries`` narrows to statements by call site or ``/* perf: name */``; ``rules`` are
     those it names, by their codes; ``plan_generic`` is where ``plan.generic`` is true, None where it is not."""
@@ -98,6 +107,8 @@ class Budget:
     limits: Mapping[str, Limit] = field(default_factory=dict)
     regress: Regress = Regress()
     latency_writes: bool = False
+    latency_regress: Slowdown | None = None
+    latency_always: bool = False
     route: Route | None = None
     capture: Capture = "call"
     queries: Mapping[str, Budget] = field(default_factory=dict)

@@ -24,7 +24,7 @@ def loosened(old: Suite, new: Suite) -> tuple[str, ...]:
 
 def _budget(old: Budget, new: Budget) -> Iterator[str]:
     """What a narrowed query has too."""
-    own = (*_limits(old, new), *_clauses(old, new), *_rules(old, new), *_route(old, new))
+    own = (*_limits(old, new), *_slower(old, new), *_clauses(old, new), *_rules(old, new), *_route(old, new))
     yield from (f"{new.name}: {line}" for line in own)
     for name, before in old.queries.items():
         after = new.queries.get(name)
@@ -41,6 +41,16 @@ def _limits(old: Budget, new: Budget) -> Iterator[str]:
             yield f"{key} {before.text} → no limit  (was at {before.at})"
         elif after.value < before.value if before.least else after.value > before.value:
             yield f"{key} {before.text} → {after.text}  ({after.at})"
+
+
+def _slower(old: Budget, new: Budget) -> Iterator[str]:
+    before, after = old.latency_regress, new.latency_regress
+    if before and after is None:
+        yield f"latency.regress {before.text} → not held to  (was at {before.at})"
+    elif before and after and after.share > before.share:
+        yield f"latency.regress {before.text} → {after.text}  ({after.at})"
+    if before and old.latency_always and not new.latency_always:
+        yield f"latency.always true → false  ({new.at})"
 
 
 def _clauses(old: Budget, new: Budget) -> Iterator[str]:

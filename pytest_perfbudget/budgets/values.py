@@ -6,12 +6,15 @@ import math
 from collections.abc import Mapping
 from typing import cast
 
-from pytest_perfbudget.budgets.budget import Clause, ClauseKey, Limit, Regress
+from pytest_perfbudget.budgets.budget import Clause, ClauseKey, Limit, Regress, Slowdown
 from pytest_perfbudget.budgets.entries import Entry
 from pytest_perfbudget.budgets.key import Kind
 from pytest_perfbudget.budgets.nearest import did_you_mean
 from pytest_perfbudget.errors import BudgetError
 from pytest_perfbudget.units import DURATION_FORMS, ratio, seconds
+
+LEAST, MOST = 0.02, 10.0
+"""The slowdowns that ``latency.regress`` can be."""
 
 
 def limit(entry: Entry) -> Limit:
@@ -83,6 +86,19 @@ def regress(entry: Entry) -> Regress:
     if isinstance(blocks, bool) or not isinstance(blocks, int) or blocks < 0:
         raise entry.refuse("has blocks that are not a whole number of 8 kB blocks, 0 or more", both)
     return Regress(_percentage(entry, value["ratio"]) if "ratio" in value else default.ratio, blocks)
+
+
+def slowdown(entry: Entry) -> Slowdown:
+    """``"10%"``, the slowdown that must be caught.
+
+    Raises:
+        BudgetError: no percentage, or one that no measurement can tell from nothing, or that says nothing.
+    """
+    share = _percentage(entry, entry.value)
+    if not LEAST <= share <= MOST:
+        words = f"is not between {LEAST:.0%} and {MOST:.0%}"
+        raise entry.refuse(words, "half of it must stand out from the noise of a machine", f"write {entry.key.example}")
+    return Slowdown(share, entry.places.text(entry.path, entry.value), entry.at)
 
 
 def _percentage(entry: Entry, value: object) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from pytest_perfbudget.model.against import Against
 from pytest_perfbudget.model.fetched import Fetched
 from pytest_perfbudget.model.plan_evidence import PlanEvidence
 from pytest_perfbudget.model.probes import GenericEvidence, Probes, RuleNote
@@ -98,7 +99,8 @@ class QueryEvidence:
     what is missing. ``executions`` are the statements themselves, to count or time again, and ``probes`` what was
     asked about them; both are not recorded. ``generic`` is there where ``plan.generic`` or a rule asked for it,
     ``notes`` where a reader did. ``names`` are what ``[budget.query.<name>]`` can call this statement.
-    ``repetition`` is that of the line that sent it most often, where one did more than once.
+    ``repetition`` is that of the line that sent it most often, where one did more than once. ``against`` is there where
+    it was timed against ``--perf-against``.
     """
 
     id: str
@@ -119,6 +121,7 @@ class QueryEvidence:
     notes: tuple[RuleNote, ...] = ()
     fetched: Fetched = field(default_factory=Fetched)
     repetition: Repetition | None = None
+    against: Against | None = None
 
     @property
     def key(self) -> str:

@@ -6,7 +6,7 @@ state is made only for a project or a command line that speaks of us, or for a t
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -45,7 +45,7 @@ def state_of(config: pytest.Config) -> State:
 def configured(config: pytest.Config) -> bool:
     """Whether this project or this command line speaks of us at all."""
     given = vars(config.option) | vars(config.known_args_namespace)
-    if any(given.get(option.dest) for option in options.OPTIONS):
+    if any(given.get(option.dest) for option in (*options.OPTIONS, options.HAND_OVER)):
         return True
     try:
         return b"tool.perfbudget" in (config.rootpath / "pyproject.toml").read_bytes()
@@ -95,8 +95,11 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 
 @pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: Sequence[pytest.Item]) -> None:
-    if found := [item for item in items if item.get_closest_marker(NAME)]:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    found = [item for item in items if item.get_closest_marker(NAME)]
+    if config.getoption(options.HAND_OVER.dest):
+        items[:] = state_of(config).hand_over(found)
+    elif found:
         state_of(config).collected(found)
 
 

@@ -24,7 +24,8 @@ class Lifecycle:
 
     def __init__(self, state: State, marks: Mapping[pytest.Item, Marked]) -> None:
         self._state, self._marks = state, marks
-        self._examiner = Examiner(state.place, state.promises, state.options, state.parts)
+        reference = state.reference(marks)
+        self._examiner = Examiner(state.place, state.promises, state.options, state.parts, reference)
 
     @pytest.hookimpl
     def pytest_runtest_setup(self, item: pytest.Item) -> None:

@@ -6,6 +6,7 @@ default where there is one. A flag is a flag: no option takes an optional value,
 
 from __future__ import annotations
 
+import argparse
 from typing import Any
 
 import pytest
@@ -43,6 +44,7 @@ OPTIONS = (
     Option("--perf-reason", "Say why worse or alternative is accepted; stored in the baseline.", metavar="TEXT"),
     Option("--perf-strict", "Fail what cannot be judged.", "strict", action="store_true"),
     Option("--perf-baseline", "Judge by the budgets and baselines of this git ref.", metavar="REF"),
+    Option("--perf-against", "Compare the times of statements with those of this git ref.", metavar="REF"),
     Option("--perf-report", "Write a report, such as json:perf.json (repeatable).", "report", "KIND:PATH", "append"),
     Option(
         "--perf-explain", "Print statements, call sites and plans of each test without judging.", action="store_true"
@@ -51,6 +53,9 @@ OPTIONS = (
 )
 
 
+HAND_OVER = Option("--perf-hand-over", argparse.SUPPRESS, metavar="FD")
+"""Ours alone: the run of the reference is given it by the run that compares."""
+
 FLAGS = {option.key: option.flag for option in OPTIONS if option.key}
 """Which option sets which key of ``[tool.perfbudget]``."""
 
@@ -58,6 +63,6 @@ FLAGS = {option.key: option.flag for option in OPTIONS if option.key}
 def add(parser: pytest.Parser) -> None:
     """Register the options; values are validated in ``settings``, where all their sources meet."""
     group = parser.getgroup("perfbudget", "performance budgets (pytest-perfbudget)")
-    for option in OPTIONS:
+    for option in (*OPTIONS, HAND_OVER):
         extra: dict[str, Any] = {} if option.action == "store_true" else {"metavar": option.metavar}
         group.addoption(option.flag, dest=option.dest, action=option.action, default=None, help=option.help, **extra)

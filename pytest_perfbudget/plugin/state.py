@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -16,6 +16,9 @@ from pytest_perfbudget.plugin import xdist
 if TYPE_CHECKING:
     from pytest_perfbudget.model import RunResult
     from pytest_perfbudget.plugin.controller import Controller
+    from pytest_perfbudget.plugin.marker import Marked
+    from pytest_perfbudget.session.against.parcel import Order
+    from pytest_perfbudget.session.against.reference import Reference
     from pytest_perfbudget.session.options import Options
     from pytest_perfbudget.session.parts import Parts
     from pytest_perfbudget.session.place import Place
@@ -53,7 +56,30 @@ class State:
 
         root, inherited = self.config.rootpath, () if self.worker else xdist.VARIABLES
         environ = {name: value for name, value in os.environ.items() if name not in inherited}
-        return usage(lambda: settings.read(self.arguments, environ, root / "pyproject.toml", root, FLAGS))
+        found = usage(lambda: settings.read(self.arguments, environ, root / "pyproject.toml", root, FLAGS))
+        return self.order.applied(found) if self.order else found
+
+    @cached_property
+    def order(self) -> Order | None:
+        """What the run that compares wants of this one, the reference's."""
+        descriptor = self.arguments.get("perf_hand_over")
+        if not descriptor:
+            return None
+        from pytest_perfbudget.session.against.giving import receive
+
+        return receive(int(descriptor))
+
+    def reference(self, marks: Mapping[pytest.Item, Marked]) -> Reference | None:
+        """The reference of ``--perf-against`` for these tests."""
+        if not self.options.against:
+            return None
+        from pytest_perfbudget.plugin.against import compared, invocation
+        from pytest_perfbudget.session.against.reference import Reference
+
+        called = invocation(self.config, self.arguments, self.options.env)
+        reference = Reference(self.place, self.options, called, lambda: compared(marks, self.promises))
+        self.config.add_cleanup(reference.close)
+        return reference
 
     @cached_property
     def promises(self) -> Promises:
@@ -134,6 +160,10 @@ class State:
 
     def check_early(self) -> None:
         """Refuse what cannot be used before any test runs, and before xdist starts workers that would each say it."""
+        if self.options.against:
+            from pytest_perfbudget.session.against.worktree import Commit
+
+            usage(lambda: Commit.of(self.options.root, self.options.against))
         if self.options.reports:
             from pytest_perfbudget.session import settings
 
@@ -155,6 +185,17 @@ class State:
         self.config.pluginmanager.register(Lifecycle(self, found), "pytest_perfbudget.lifecycle")
         if not self.worker:
             self.control()
+
+    def hand_over(self, items: Sequence[pytest.Item]) -> list[pytest.Item]:
+        """Of the marked tests those that were asked for: run them for the run that compares."""
+        from pytest_perfbudget.plugin.hand_over import HandOver
+        from pytest_perfbudget.plugin.marker import marked
+
+        assert self.order
+        found = {item: mark for item in items if (mark := marked(item)).test in self.order.tests}
+        descriptor = int(self.arguments["perf_hand_over"])
+        self.config.pluginmanager.register(HandOver(self, found, self.order, descriptor), "pytest_perfbudget.lifecycle")
+        return list(found)
 
     def control(self) -> Controller:
         if self.controller is None:

@@ -16,6 +16,8 @@ from pytest_perfbudget.plans.names import quoted
 from pytest_perfbudget.report.failure import failure
 from pytest_perfbudget.report.junit import properties
 from pytest_perfbudget.rules.subject import EVIDENCE
+from pytest_perfbudget.session.against.compare import compare_times
+from pytest_perfbudget.session.against.reference import Reference
 from pytest_perfbudget.session.disturbed import disturbed
 from pytest_perfbudget.session.options import Options
 from pytest_perfbudget.session.parts import Parts
@@ -34,8 +36,11 @@ from pytest_perfbudget.verdict.rules import asked, asks_catalogue, noted, unexpl
 class Examiner:
     """Holds the test under examination between ``prepare`` and ``examine``."""
 
-    def __init__(self, place: Place, promises: Promises, options: Options, parts: Parts) -> None:
+    def __init__(
+        self, place: Place, promises: Promises, options: Options, parts: Parts, reference: Reference | None = None
+    ) -> None:
         self._place, self._promises, self._options, self._parts = place, promises, options, parts
+        self._reference = reference
         self._test = ""
         self._budget: Budget | None = None
         self._prober = Prober(place)
@@ -127,7 +132,11 @@ class Examiner:
         if again := recount(evidence, judgement, self._place):
             evidence = again
             judgement = judge(budget, evidence, baseline, bench)
-        evidence, latency = time_queries(budget, evidence, self._place, disturbed(self._options.debugger))
+        watched = disturbed(self._options.debugger)
+        evidence, latency = time_queries(budget, evidence, self._place, watched)
+        if not self._options.explain:
+            evidence, compared = compare_times(budget, evidence, self._place, self._reference, watched)
+            latency += compared
         if needs := unexplained(budget, judgement, self._parts.rules):
             evidence = self._prober.gather(evidence, needs)
         if latency or needs:

@@ -48,6 +48,7 @@ class Options:
     server_log: bool = False
     reseed: bool = False
     baseline_ref: str = ""
+    against: str = ""
     cache: str | None = None
     reports: tuple[tuple[str, Path], ...] = ()
     ci: str | None = None

@@ -44,7 +44,7 @@ class Place:
     """One per process. Whatever fails once fails again in the same words, without being tried again."""
 
     def __init__(self, options: Options, parts: Parts, progress: Progress) -> None:
-        self._options, self._parts, self._progress = options, parts, progress
+        self._options, self._parts, self.progress = options, parts, progress
         self.postgres = Postgres(options, parts, progress)
         self.hub = Hub(str(options.root))
         self.drivers = Drivers(parts.drivers, self.hub)
@@ -103,7 +103,7 @@ class Place:
             raise
 
     def _template(self, seed: Seed) -> Template:
-        return ensure(self.server, seed, self._progress, anew=self._options.reseed)
+        return ensure(self.server, seed, self.progress, anew=self._options.reseed)
 
     @cached_property
     def seed(self) -> Seed:

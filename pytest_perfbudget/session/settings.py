@@ -114,6 +114,7 @@ def read(
         explain=bool(options.get("perf_explain")),
         reseed=bool(options.get("perf_reseed")),
         baseline_ref=options.get("perf_baseline") or "",
+        against=options.get("perf_against") or "",
         cache=environ.get("PERFBUDGET_CACHE") or None,
         ci=ci.evidence(environ),
         debugger="--pdb" if options.get("usepdb") else "--trace" if options.get("trace") else "",

@@ -1,0 +1,53 @@
+"""``--perf-against``: how this pytest was called, and what of its tests is compared."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from pytest_perfbudget.errors import PerfbudgetError
+from pytest_perfbudget.session.against.compare import asks
+from pytest_perfbudget.session.against.invocation import Invocation, without_paths
+
+if TYPE_CHECKING:
+    import pytest
+
+    from pytest_perfbudget.plugin.marker import Marked
+    from pytest_perfbudget.session.promises import Promises
+
+_QUIET = {"xdist": "-n0", "_cov": "--no-cov", "randomly": "--randomly-dont-reorganize"}
+"""Other plugins, by the names they register under, and the option that keeps each from the reference's run."""
+
+
+def invocation(config: pytest.Config, arguments: Mapping[str, Any], exported: tuple[str, ...]) -> Invocation:
+    """A worker of xdist was told the command line of its controller."""
+    worker: Mapping[str, Any] = getattr(config, "workerinput", {})
+    called = worker["mainargv"][1:] if "mainargv" in worker else config.invocation_params.args
+    given = [str(argument) for argument in called]
+    return Invocation(
+        arguments=without_paths(given, [str(path) for path in arguments.get("file_or_dir") or ()]),
+        quiet=tuple(option for name, option in _QUIET.items() if _there(config, name)),
+        root=config.rootpath,
+        inifile=config.inipath,
+        folder=config.invocation_params.dir,
+        path=tuple(sys.path),
+        exported=exported,
+    )
+
+
+def _there(config: pytest.Config, name: str) -> bool:
+    return bool(config.pluginmanager.hasplugin(name) or config.pluginmanager.hasplugin(f"pytest_{name.lstrip('_')}"))
+
+
+def compared(marks: Mapping[Any, Marked], promises: Promises) -> dict[str, str]:
+    """The tests whose budget asks for it, with what it captures of each."""
+    found: dict[str, str] = {}
+    for mark in marks.values():
+        try:
+            budget = mark.budget(promises)
+        except PerfbudgetError:
+            continue  # the test itself says it
+        if asks(budget):
+            found[mark.test] = budget.capture
+    return found

@@ -1,0 +1,59 @@
+"""In the process of the reference: the tests that were asked for run, watched, and their statements are handed over."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_perfbudget.plugin.lifecycle import Lifecycle, as_failure
+from pytest_perfbudget.plugin.marker import Marked
+from pytest_perfbudget.session.against.giving import Giver, answer
+
+if TYPE_CHECKING:
+    from pytest_perfbudget.plugin.state import State
+    from pytest_perfbudget.session.against.parcel import Order
+
+_LINES = 6  # of a failure that are handed over
+
+
+class HandOver(Lifecycle):
+    """Takes the lifecycle's place; nothing is judged."""
+
+    def __init__(self, state: State, marks: Mapping[pytest.Item, Marked], order: Order, descriptor: int) -> None:
+        self._marks, self._descriptor = marks, descriptor
+        self._examiner: Any = Giver(state.place, order)
+
+    @pytest.hookimpl
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        if mark := self._marks.get(item):
+            with as_failure():
+                self._examiner.prepare(mark.test)
+
+    @pytest.hookimpl(wrapper=True, trylast=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, Any, Any]:
+        mark = self._marks.get(item)
+        if mark is None:
+            return (yield)
+        with self._examiner.watching():
+            returned = yield
+        with as_failure():
+            self._examiner.take(mark.test, mark.name)
+        return returned
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(self, item: pytest.Item, call: Any) -> Generator[None, Any, Any]:
+        report = yield
+        mark = self._marks.get(item)
+        if mark and report.outcome != "passed":
+            lines = report.longreprtext.strip().splitlines() or [f"it was {report.outcome}"]
+            said = str(call.excinfo.value).strip().splitlines() if call.excinfo else []
+            self._examiner.failed(mark.test, mark.name, "\n".join([(said or lines)[0], *lines[-_LINES:]]))
+        return report
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, Any, Any]:
+        returned = yield
+        answer(self._descriptor, self._examiner.given())
+        return returned

@@ -1,0 +1,156 @@
+"""``latency.regress`` of a test: its statements against those of the reference."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from random import Random
+from statistics import median
+
+from pytest_perfbudget.budgets.budget import Budget, Slowdown
+from pytest_perfbudget.measure.fresh import over_fresh_pairs
+from pytest_perfbudget.measure.regression import Measure, Outcome, on_one_connection, regressions
+from pytest_perfbudget.measure.rounds import Connected
+from pytest_perfbudget.model import Finding, QueryEvidence, TestEvidence
+from pytest_perfbudget.session.against.child import NoReferenceError
+from pytest_perfbudget.session.against.layouts import TwoDatabases
+from pytest_perfbudget.session.against.parcel import Given, GivenQuery, GivenTest
+from pytest_perfbudget.session.against.reference import Reference
+from pytest_perfbudget.session.against.sides import Layout, Sides, connected, refused
+from pytest_perfbudget.session.place import Place
+from pytest_perfbudget.statements import Kind, kind
+from pytest_perfbudget.verdict.pairing import pair
+from pytest_perfbudget.verdict.slower import Compared, against, not_compared, only_the_clock, slower, unjudged, whole
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a budget says of one query; ``always`` gates it even where nothing but the clock can have changed."""
+
+    query: QueryEvidence
+    slowdown: Slowdown
+    always: bool
+
+
+def compare_times(
+    budget: Budget, evidence: TestEvidence, place: Place, reference: Reference | None, disturbed: str | None
+) -> tuple[TestEvidence, tuple[Finding, ...]]:
+    """The evidence with how each statement's time compares, and the findings about it."""
+    asked = _asked(budget, evidence)
+    if not asked:
+        return evidence, ()
+    first = next(iter(asked.values())).slowdown
+    if reference is None:
+        return evidence, (not_compared(first),)
+    if disturbed:
+        return evidence, (whole(first, disturbed),)
+    try:
+        given = reference.test(evidence.test, budget.name)
+        return _compare(asked, evidence, given, place, reference, writes=budget.latency_writes)
+    except NoReferenceError as error:
+        return evidence, (whole(first, error.what, error.remedy),)
+
+
+def asks(budget: Budget) -> bool:
+    """Whether a statement of the budget can be compared at all."""
+    return any(one.latency_regress for one in (budget, *budget.queries.values()))
+
+
+def _asked(budget: Budget, evidence: TestEvidence) -> dict[str, Asked]:
+    """The strictest that concerns each query; nothing of what is never planned."""
+    found: dict[str, Asked] = {}
+    for query in evidence.queries:
+        concerned = [budget, *(narrowed for name, narrowed in budget.queries.items() if name in query.names)]
+        held = [one.latency_regress for one in concerned if one.latency_regress]
+        if held and kind(query.executions[0].sql) is not Kind.UTILITY:
+            always = any(one.latency_always for one in concerned if one.latency_regress)
+            found[query.key] = Asked(query, min(held, key=lambda one: one.share), always)
+    return found
+
+
+def _compare(
+    asked: Mapping[str, Asked],
+    evidence: TestEvidence,
+    given: GivenTest,
+    place: Place,
+    reference: Reference,
+    *,
+    writes: bool,
+) -> tuple[TestEvidence, tuple[Finding, ...]]:
+    partners = _partners(evidence, given)
+    sides, why = _sides(asked, partners, reference.commit.ref, writes=writes)
+    compared: dict[str, Compared] = {}
+    if sides:
+        layout = reference.layout(evidence.test, sides)
+        with place.undisturbed():
+            why |= refused(layout, sides, (f"at {reference.commit.ref}", "here"))
+            sides = {key: one for key, one in sides.items() if key not in why}
+            reported = _reported(asked, {key: partners[key] for key in sides}, evidence, reference.given)
+            outcomes = _measured(layout, sides, asked, reported)
+        for key, outcome in outcomes.items():
+            old, new = (median(taken) for taken in sides[key].taken)
+            compared[key] = Compared(
+                str(reference.commit), layout.name, outcome, key not in reported, old, new, partners[key].record
+            )
+    findings = [unjudged(asked[key].query, asked[key].slowdown, words) for key, words in why.items()]
+    findings += [
+        finding for key, one in compared.items() if (finding := slower(asked[key].query, asked[key].slowdown, one))
+    ]
+    queries = tuple(
+        replace(query, against=against(reference.commit.id, compared[query.key])) if query.key in compared else query
+        for query in evidence.queries
+    )
+    return replace(evidence, queries=queries), tuple(findings)
+
+
+def _partners(evidence: TestEvidence, given: GivenTest) -> dict[str, GivenQuery]:
+    """The reference's statement of each of ours, by the rules of baselines."""
+    by_key = {one.record.key: one for one in given.queries}
+    paired = pair([one.record for one in given.queries], evidence.queries)
+    return {new.key: by_key[old.key] for old, new in paired if old and new}
+
+
+def _sides(
+    asked: Mapping[str, Asked], partners: Mapping[str, GivenQuery], ref: str, *, writes: bool
+) -> tuple[dict[str, Sides], dict[str, str]]:
+    """What can be executed on both sides, and why the rest cannot."""
+    sides: dict[str, Sides] = {}
+    why: dict[str, str] = {}
+    for key, one in asked.items():
+        partner = partners.get(key)
+        if partner is None:
+            why[key] = f"not in {ref}: it has no statement to compare this one with"
+        elif (partner.writes or one.query.writes) and not writes:
+            why[key] = "the statement writes; latency.writes = true times it"
+        else:
+            written = partner.writes or one.query.writes
+            sides[key] = Sides(partner.last, one.query.executions[-1], written)
+    return sides, why
+
+
+def _reported(
+    asked: Mapping[str, Asked], partners: Mapping[str, GivenQuery], evidence: TestEvidence, given: Given
+) -> frozenset[str]:
+    """The keys of statements whose time is reported and not gated."""
+    return frozenset(
+        key
+        for key, partner in partners.items()
+        if not asked[key].always
+        and partner.last.params == asked[key].query.executions[-1].params
+        and given.environment
+        and only_the_clock(partner.record, partner.last.sql, asked[key].query, given.environment, evidence.environment)
+    )
+
+
+def _measured(
+    layout: Layout, sides: Mapping[str, Sides], asked: Mapping[str, Asked], reported: frozenset[str]
+) -> dict[str, Outcome]:
+    def fresh(keys: frozenset[str]) -> AbstractContextManager[Connected]:
+        return connected(layout, {key: sides[key] for key in sides if key in keys})
+
+    how: Callable[..., Measure] = over_fresh_pairs if isinstance(layout, TwoDatabases) else on_one_connection
+    measure = how(fresh, time.perf_counter, Random(0))  # noqa: S311 - the order of executions
+    regress = {key: asked[key].slowdown.share for key in sides}
+    return regressions(measure, regress, time.perf_counter, time.sleep, reported) if sides else {}

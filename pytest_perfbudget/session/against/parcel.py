@@ -1,0 +1,119 @@
+"""What this process and the one that runs the reference's tests tell each other, over a socket that both inherit.
+
+Parameters of statements are in it: it is kept in memory, and written nowhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
+
+import msgspec
+
+from pytest_perfbudget.baselines.record import QueryRecord
+from pytest_perfbudget.model import Environment, Statement
+from pytest_perfbudget.postgres.profile import Profile
+from pytest_perfbudget.postgres.server import Container
+from pytest_perfbudget.session.options import Options
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """To the reference: which server to use, in whose run, and which tests to hand over.
+
+    ``tests`` are node ids with what is captured of each (``call`` or ``test``). ``top`` is the checkout whose files
+    must not be used.
+    """
+
+    run_id: str
+    worker: str
+    server: str
+    postgres: int
+    local: tuple[str, ...]
+    container: Container
+    profile: Profile
+    cache: str | None
+    server_log: bool
+    tests: dict[str, str]
+    top: str
+
+    @classmethod
+    def of(cls, options: Options, tests: Mapping[str, str], top: str) -> Order:
+        return cls(
+            run_id=options.run_id,
+            worker=f"{options.worker}_ref",
+            server=options.server,
+            postgres=options.postgres,
+            local=options.local,
+            container=options.container,
+            profile=options.profile,
+            cache=options.cache,
+            server_log=options.server_log,
+            tests=dict(tests),
+            top=top,
+        )
+
+    def applied(self, options: Options) -> Options:
+        """The reference's own settings, on the server of this run; it judges, records and reports nothing."""
+        return replace(
+            options,
+            run_id=self.run_id,
+            worker=self.worker,
+            server=self.server,
+            postgres=self.postgres,
+            local=self.local,
+            container=self.container,
+            profile=self.profile,
+            cache=self.cache,
+            server_log=self.server_log,
+            update=False,
+            explain=False,
+            reseed=False,
+            baseline_ref="",
+            against="",
+            reports=(),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class GivenQuery:
+    """A statement of the reference as a baseline would keep it, and its last execution, to be repeated."""
+
+    record: QueryRecord
+    last: Statement
+    writes: bool
+
+
+@dataclass(frozen=True, slots=True)
+class GivenTest:
+    """A marked test of the reference; ``failed`` is why it has no statements, with the end of its output."""
+
+    budget: str
+    queries: tuple[GivenQuery, ...] = ()
+    failed: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """From the reference: its tests by node id, the hash of its template, the stamp of its database (both empty where
+    no test ran). ``strayed`` are files of the working tree that it imported all the same."""
+
+    tests: dict[str, GivenTest] = field(default_factory=dict)
+    template: str = ""
+    environment: Environment | None = None
+    strayed: tuple[str, ...] = ()
+
+
+def packed(parcel: Order | Given) -> bytes:
+    return msgspec.msgpack.encode(parcel)
+
+
+def unpacked(kind: type[T], contents: bytes) -> T:
+    """
+    Raises:
+        msgspec.DecodeError: the contents are cut short.
+    """
+    return msgspec.msgpack.decode(contents, type=kind)

@@ -1,0 +1,137 @@
+"""The reference of ``--perf-against``: its tests are run once in each process that asks, when the first test does."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from pathlib import Path
+
+from pytest_perfbudget.errors import PerfbudgetError
+from pytest_perfbudget.postgres.templates import Template
+from pytest_perfbudget.session.against import child
+from pytest_perfbudget.session.against.child import NoReferenceError
+from pytest_perfbudget.session.against.invocation import Invocation, mapped
+from pytest_perfbudget.session.against.layouts import OneConnection
+from pytest_perfbudget.session.against.parcel import Given, GivenTest, Order
+from pytest_perfbudget.session.against.sides import Layout, Sides
+from pytest_perfbudget.session.against.worktree import Commit, Tree, checked_out
+from pytest_perfbudget.session.options import Options
+from pytest_perfbudget.session.place import Place
+from pytest_perfbudget.session.succession import Succession
+
+_SHOWN = 3
+"""Files that are named."""
+
+
+class Reference:
+    """What the other commit's tests sent, and databases to compare it in."""
+
+    def __init__(
+        self, place: Place, options: Options, invocation: Invocation, tests: Callable[[], Mapping[str, str]]
+    ) -> None:
+        """``tests`` gives the node ids of what is to be compared, with what is captured of each."""
+        self._place, self._options, self._invocation, self._tests = place, options, invocation, tests
+        self._failed: NoReferenceError | None = None
+        self._databases: dict[str, Succession] = {}
+
+    @cached_property
+    def commit(self) -> Commit:
+        """
+        Raises:
+            SettingsError: not a git checkout, or git does not know the ref.
+        """
+        return Commit.of(self._options.root, self._options.against)
+
+    @property
+    def given(self) -> Given:
+        """What it handed over.
+
+        Raises:
+            NoReferenceError: nothing; said again in the same words, not tried again.
+        """
+        if self._failed:
+            raise self._failed
+        try:
+            return self._given
+        except NoReferenceError as error:
+            self._failed = error
+        except PerfbudgetError as error:
+            self._failed = NoReferenceError(error.what, remedy=error.remedy)
+        raise self._failed
+
+    def test(self, test: str, budget: str) -> GivenTest:
+        """What the test is compared with.
+
+        Raises:
+            NoReferenceError: there is nothing, with the reason.
+        """
+        given = self.given
+        if given.strayed:
+            files = ", ".join(given.strayed[:_SHOWN]) + (", …" if len(given.strayed) > _SHOWN else "")
+            words = f"its tests imported files of the working tree: {files}"
+            raise NoReferenceError(
+                words, remedy="install the project so that its folder is on sys.path: see docs, Time"
+            )
+        found = given.tests.get(test)
+        if found is None:
+            raise NoReferenceError(f"not in {self.commit.ref}: it has no such test with the marker")
+        if found.failed:
+            first, *rest = found.failed.splitlines()
+            raise NoReferenceError(f"the test fails at {self.commit.ref}: {first}", remedy="\n".join(rest))
+        if found.budget != budget:
+            raise NoReferenceError(f"not in {self.commit.ref}: there the test is held to {found.budget}")
+        return found
+
+    def layout(self, test: str, sides: Mapping[str, Sides]) -> Layout:
+        """Where these statements are compared.
+
+        Raises:
+            NoReferenceError: nowhere, with the reason.
+        """
+        template = self._place.template
+        if self.given.template != template.hash:
+            raise NoReferenceError(f"the seed is another than at {self.commit.ref}")
+        return OneConnection(self._place.server, self._database("both", template, test), "one connection, same tables")
+
+    def close(self) -> None:
+        """Drop the databases."""
+        for database in self._databases.values():
+            database.close(keep=False)
+        self._databases.clear()
+
+    def _database(self, kind: str, template: Template, owner: str) -> str:
+        """A clone made for the comparison, in the template's state; never the one that the tests use."""
+        if kind not in self._databases:
+            self._databases[kind] = Succession(self._place.server, template, f"{self._place.database}_{kind}")
+        return self._databases[kind].fresh(owner).name
+
+    @cached_property
+    def _given(self) -> Given:
+        tests = self._tests()
+        with (
+            self._place.progress(f"running {len(tests)} tests of {self.commit}"),
+            tempfile.TemporaryDirectory(prefix="perfbudget-reference-") as private,
+            checked_out(self.commit) as tree,
+        ):
+            command = self._invocation.command(tree, tests, Path(private))
+            if command is None:
+                return Given()
+            self._place.open()
+            order = Order.of(self._options, tests, str(self.commit.top))
+            return child.run(command, self._told(tree), *self._surroundings(tree), order)
+
+    def _surroundings(self, tree: Tree) -> tuple[Path, dict[str, str]]:
+        import os
+
+        return self._invocation.working_folder(tree), self._invocation.environment(tree, os.environ)
+
+    def _told(self, tree: Tree) -> str:
+        """For the launcher: what comes first in ``sys.path``, and where the entries that are there already move."""
+        import os
+        import sys
+
+        moved = {entry: mapped(entry, tree) for entry in [*sys.path, *self._invocation.path] if entry}
+        variable = self._invocation.environment(tree, os.environ)["PYTHONPATH"]
+        return json.dumps({"first": self._invocation.search_path(tree), "moved": moved, "variable": variable})

@@ -1,0 +1,126 @@
+"""A statement as the reference and as the head execute it, and what both are compared with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+from pytest_perfbudget.capture.libpq import checked
+from pytest_perfbudget.capture.replay import Replay
+from pytest_perfbudget.measure.rounds import Connected
+from pytest_perfbudget.model import Statement
+
+if TYPE_CHECKING:
+    import psycopg
+
+CONTROL = "select count(*) from generate_series(1, 8000) i where i % 7 > 2"
+"""The null pair: it never changes, so that what it shows is the machine."""
+REFERENCES = (
+    "select sum(length(i::text)) from generate_series(1, 4000) i",
+    "select count(*) from (select i % 100, count(*) from generate_series(1, 5000) i group by 1) counted",
+    "select count(*) from pg_attribute a join pg_class c on c.oid = a.attrelid where a.attnum > 0",
+)
+"""What fresh pairs are divided by: about a millisecond each, of the processor, a hash and the shared buffers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sides:
+    """``old`` is the reference's last execution, ``new`` the head's. ``taken`` gets the seconds of either side."""
+
+    old: Statement
+    new: Statement
+    writes: bool = False
+    taken: tuple[list[float], list[float]] = field(default_factory=lambda: ([], []))
+
+
+class Layout(Protocol):
+    """Where both sides are executed. ``name`` is for the report."""
+
+    @property
+    def name(self) -> str: ...
+
+    def connect(self) -> Any:
+        """A context manager of the two :class:`End`, on new connections."""
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """Where one side is executed; ``path`` is the schema that is switched to before each execution, if any."""
+
+    connection: psycopg.Connection[Any]
+    path: bytes = b""
+
+    def executing(self, statement: Statement, *, undo: bool = False, taken: list[float] | None = None) -> Execute:
+        return Execute(self, Replay(self.connection, statement), undo, taken)
+
+
+@dataclass(slots=True)
+class Execute:
+    """Executes one statement at each call: seconds from execute to the last row."""
+
+    end: End
+    replay: Replay
+    undo: bool
+    taken: list[float] | None
+
+    def __call__(self) -> float:
+        """
+        Raises:
+            psycopg.Error: the statement failed.
+        """
+        if self.end.path:
+            checked(self.end.connection.pgconn.exec_(self.end.path))
+        seconds = self._undone() if self.undo else self.replay()
+        if self.taken is not None:
+            self.taken.append(seconds)
+        return seconds
+
+    def _undone(self) -> float:
+        with self.end.connection.transaction(force_rollback=True):
+            return self.replay()
+
+
+@dataclass(frozen=True, slots=True)
+class Alternating:
+    """Both sides of one statement."""
+
+    old: Execute
+    new: Execute
+
+
+@contextmanager
+def connected(layout: Layout, sides: Mapping[str, Sides]) -> Iterator[Connected]:
+    """The pairs of ``sides`` on new connections, the null pair and the reference queries beside them."""
+    with ExitStack() as stack:
+        old, new = stack.enter_context(layout.connect())
+        pairs = {key: _pair(old, new, one) for key, one in sides.items()}
+        own = [_own(old, new, sql) for sql in (CONTROL, *REFERENCES)]
+        yield Connected(pairs, own[0], own[1:])
+
+
+def _pair(old: End, new: End, sides: Sides) -> Alternating:
+    return Alternating(
+        old.executing(sides.old, undo=sides.writes, taken=sides.taken[0]),
+        new.executing(sides.new, undo=sides.writes, taken=sides.taken[1]),
+    )
+
+
+def _own(old: End, new: End, sql: str) -> Alternating:
+    return Alternating(old.executing(Statement(sql)), new.executing(Statement(sql)))
+
+
+def refused(layout: Layout, sides: Mapping[str, Sides], sides_named: Sequence[str]) -> dict[str, str]:
+    """Each statement executed once on either side, before anything is timed: why some cannot be, by their keys."""
+    import psycopg
+
+    why: dict[str, str] = {}
+    with layout.connect() as (old, new):
+        for key, one in sides.items():
+            for end, statement, name in ((old, one.old, sides_named[0]), (new, one.new, sides_named[1])):
+                try:
+                    end.executing(statement, undo=True)()
+                except psycopg.Error as error:
+                    why.setdefault(key, f"it could not be executed again {name}: {str(error).splitlines()[0]}")
+    return why
