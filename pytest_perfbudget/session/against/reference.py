@@ -118,7 +118,6 @@ class Reference:
             command = self._invocation.command(tree, tests, Path(private))
             if command is None:
                 return Given()
-            self._place.open()
             order = Order.of(self._options, tests, str(self.commit.top))
             return child.run(command, self._told(tree), *self._surroundings(tree), order)
 
