@@ -13,9 +13,11 @@ from pytest_perfbudget.postgres.seeders import Entry, Project, Seeder, Step
 
 @dataclass(frozen=True, slots=True)
 class Seed:
-    """Steps in order; no step at all is an empty database."""
+    """Steps in order; no step at all is an empty database. ``after`` is the hash of the template that they go on from,
+    empty where they begin with an empty database."""
 
     steps: tuple[Step, ...] = ()
+    after: str = ""
 
     @classmethod
     def of(
@@ -47,7 +49,7 @@ class Seed:
 
         ``base`` stands for everything else that makes the database: major, profile, locale, format.
         """
-        chain = [hashlib.sha256(base.encode()).hexdigest()]
+        chain = [self.after or hashlib.sha256(base.encode()).hexdigest()]
         for step in self.steps:
             link = hashlib.sha256(chain[-1].encode() + b"\0")
             link.update(step.contents())

@@ -86,9 +86,21 @@ def ensure(server: Server, seed: Seed, progress: Progress = silent, *, anew: boo
     marker = _sealed(admin)[name]
     if not built:
         _touch(admin, name, marker)
-    settings = admin.execute(_SETTINGS, [name]).fetchall()
     notes = (*seed.notes, *marker.notes, *([_STAYED] if stayed else []))
-    return Template(name, hashes[-1], notes, marker.state, tuple(settings), built)
+    return Template(name, hashes[-1], notes, marker.state, _settings(admin, name), built)
+
+
+def attach(server: Server, digest: str) -> Template | None:
+    """The template of that hash, which another process of the run has built, and which stays from now on; None where it
+    is gone."""
+    admin, name = server.admin, _name(digest)
+    admin.execute("select pg_advisory_lock_shared(%s)", [key(name)])
+    marker = _sealed(admin).get(name)
+    return Template(name, digest, marker.notes, marker.state, _settings(admin, name)) if marker else None
+
+
+def _settings(admin: psycopg.Connection, name: str) -> tuple[tuple[str | None, str], ...]:
+    return tuple(admin.execute(_SETTINGS, [name]).fetchall())
 
 
 def _of_others(server: Server, name: str) -> bool:
@@ -122,7 +134,7 @@ def _build(server: Server, seed: Seed, hashes: tuple[str, ...], progress: Progre
     admin = server.admin
     there = {name for name, marker in _sealed(admin).items() if not anew or marker.run == server.run}
     done = max((i for i, digest in enumerate(hashes) if i and _name(digest) in there), default=0)
-    origin = _name(hashes[done]) if done else None
+    origin = _name(hashes[done]) if done or seed.after else None
     building = f"{PREFIX}b_{hashes[-1][:12]}_{secrets.token_hex(4)}"
     for spare in markers.spares(admin):
         if spare.marker.hash == hashes[-1]:

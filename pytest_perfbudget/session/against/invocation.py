@@ -16,9 +16,9 @@ _OF_THIS_RUN = ("PYTEST_CURRENT_TEST", "PYTEST_XDIST_", "PYTEST_VERSION", "COV_C
 
 @dataclass(frozen=True, slots=True)
 class Invocation:
-    """``arguments`` are those of the command line but the paths; ``quiet`` what switches off what other plugins would do
+    """``arguments`` are those of the command line but the paths; ``quiet`` switches off what other plugins would do
     there (workers, coverage). ``root`` is pytest's rootdir, ``inifile`` its configuration, ``folder`` where it was
-    called. ``path`` is ``sys.path``; ``exported`` the variables that hold our DSN."""
+    called. ``path`` is ``sys.path``; ``exported`` are the variables that hold our DSN."""
 
     arguments: tuple[str, ...]
     quiet: tuple[str, ...]

@@ -8,12 +8,21 @@ from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
 
-from pytest_perfbudget.errors import PerfbudgetError
-from pytest_perfbudget.postgres.templates import Template
+from pytest_perfbudget.errors import PerfbudgetError, SeedError
+from pytest_perfbudget.postgres.relocate import SCHEMA, Relocate
+from pytest_perfbudget.postgres.seed import Seed
+from pytest_perfbudget.postgres.templates import Template, attach, ensure
 from pytest_perfbudget.session.against import child
 from pytest_perfbudget.session.against.child import NoReferenceError
 from pytest_perfbudget.session.against.invocation import Invocation, mapped
-from pytest_perfbudget.session.against.layouts import OneConnection
+from pytest_perfbudget.session.against.layouts import (
+    FRESH_PAIRS,
+    SAME_TABLES,
+    TWO_SCHEMAS,
+    OneConnection,
+    TwoDatabases,
+    bound_to_a_schema,
+)
 from pytest_perfbudget.session.against.parcel import Given, GivenTest, Order
 from pytest_perfbudget.session.against.sides import Layout, Sides
 from pytest_perfbudget.session.against.worktree import Commit, Tree, checked_out
@@ -71,9 +80,7 @@ class Reference:
         if given.strayed:
             files = ", ".join(given.strayed[:_SHOWN]) + (", …" if len(given.strayed) > _SHOWN else "")
             words = f"its tests imported files of the working tree: {files}"
-            raise NoReferenceError(
-                words, remedy="install the project so that its folder is on sys.path: see docs, Time"
-            )
+            raise NoReferenceError(words, remedy="an editable install by an import hook? put its folder on sys.path")
         found = given.tests.get(test)
         if found is None:
             raise NoReferenceError(f"not in {self.commit.ref}: it has no such test with the marker")
@@ -90,16 +97,49 @@ class Reference:
         Raises:
             NoReferenceError: nowhere, with the reason.
         """
-        template = self._place.template
-        if self.given.template != template.hash:
-            raise NoReferenceError(f"the seed is another than at {self.commit.ref}")
-        return OneConnection(self._place.server, self._database("both", template, test), "one connection, same tables")
+        server, new = self._place.server, self._place.template
+        if self.given.template == new.hash:
+            return OneConnection(server, self._database("both", new, test), SAME_TABLES)
+        why = next((words for one in sides.values() if (words := bound_to_a_schema(one))), "") or self._unmoved
+        if not why:
+            return OneConnection(server, self._database("both", self._both, test), TWO_SCHEMAS, (SCHEMA, "public"))
+        old = self._database("old", self._old, test)
+        return TwoDatabases(server, old, self._database("new", new, test), f"{FRESH_PAIRS}: {why}")
 
     def close(self) -> None:
         """Drop the databases."""
         for database in self._databases.values():
             database.close(keep=False)
         self._databases.clear()
+
+    @cached_property
+    def _old(self) -> Template:
+        """The reference's, which its own process has built."""
+        template = attach(self._place.server, self.given.template)
+        if template is None:
+            raise NoReferenceError(f"the template of {self.commit.ref} was dropped by another run")
+        return template
+
+    @cached_property
+    def _both(self) -> Template:
+        """Both seeds in one database, the reference's in a schema of its own."""
+        seed = Seed((Relocate(), *self._place.seed.steps), after=self._old.hash)
+        return ensure(self._place.server, seed, self._place.progress)
+
+    @cached_property
+    def _unmoved(self) -> str:
+        """Why the two seeds cannot be in one database, empty if they can."""
+        if any(
+            setting.startswith("search_path=") for _, setting in (*self._old.settings, *self._place.template.settings)
+        ):
+            return "a seed sets search_path"
+        if self._old.settings != self._place.template.settings:
+            return "a seed changes the settings of the database"
+        try:
+            self._both  # noqa: B018
+        except SeedError as error:
+            return error.what
+        return ""
 
     def _database(self, kind: str, template: Template, owner: str) -> str:
         """A clone made for the comparison, in the template's state; never the one that the tests use."""
