@@ -1,5 +1,6 @@
 """What every floor talks about: statements, plans, work, findings, verdicts. No I/O, no driver."""
 
+from pytest_perfbudget.model.against import Against, Seen
 from pytest_perfbudget.model.catalogue import Catalogue, Index, IndexKey, Table
 from pytest_perfbudget.model.evidence import (
     WORK_METRICS,
@@ -20,6 +21,7 @@ from pytest_perfbudget.sites import Site
 __all__ = [
     "FETCHES",
     "WORK_METRICS",
+    "Against",
     "Catalogue",
     "Environment",
     "Fetched",
@@ -38,6 +40,7 @@ __all__ = [
     "Repetition",
     "RuleNote",
     "RunResult",
+    "Seen",
     "Site",
     "Statement",
     "Table",

@@ -128,6 +128,12 @@ def _ending(result: TestResult, found: Sequence[Finding]) -> list[str]:
     blocks = [
         *labelled("cause", dict.fromkeys(finding.cause for finding in found if finding.cause)),
         *labelled("fix", dict.fromkeys(finding.fix for finding in found if finding.fix)),
-        *labelled("next", next_lines(result.nodeid, found)),
+        *labelled("next", next_lines(result.nodeid, found, _against(result))),
     ]
     return ["", *(f"  {line}" for line in blocks)] if blocks else []
+
+
+def _against(result: TestResult) -> str:
+    """The commit that the statements were timed against, if any was."""
+    queries = result.evidence.queries if result.evidence else ()
+    return next((query.against.commit for query in queries if query.against), "")

@@ -10,6 +10,7 @@ from typing import Any
 from pytest_perfbudget.errors import At
 from pytest_perfbudget.model import (
     WORK_METRICS,
+    Against,
     Environment,
     Fetched,
     Finding,
@@ -22,6 +23,7 @@ from pytest_perfbudget.model import (
     Repetition,
     RuleNote,
     RunResult,
+    Seen,
     Site,
     TestResult,
     Work,
@@ -112,6 +114,7 @@ def _query(query: QueryEvidence) -> dict[str, Any]:
         "rules": [_note(note) for note in query.notes],
         "work": _work(query.work, query.cost),
         "latency": _latency(query.latency) if query.latency else None,
+        "against": _against(query.against) if query.against else None,
     }
 
 
@@ -173,6 +176,32 @@ def _latency(latency: Latency) -> dict[str, Any]:
     quantiles = {f"{name}_ms": _ms(getattr(latency, name)) for name in ("p50", "p95", "p99", "mean")}
     interval = [_ms(bound) for bound in latency.interval] if latency.interval else None
     return {"n": latency.n, **quantiles, "ci_ms": interval}
+
+
+def _against(against: Against) -> dict[str, Any]:
+    return {
+        "ref": against.ref,
+        "commit": against.commit,
+        "verdict": against.verdict,
+        "reason": against.reason,
+        "gated": against.gated,
+        "layout": against.layout,
+        "old_p50_ms": _ms(against.old_p50),
+        "new_p50_ms": _ms(against.new_p50),
+        "first": _seen(against.first),
+        "again": _seen(against.again) if against.again else None,
+    }
+
+
+def _seen(seen: Seen) -> dict[str, Any]:
+    return {
+        "n": seen.n,
+        "change": round(seen.change, 4),
+        "ci": [round(bound, 4) for bound in seen.interval] if seen.interval else None,
+        "null": round(seen.null, 4),
+        "null_ci": [round(bound, 4) for bound in seen.null_interval] if seen.null_interval else None,
+        "saved": seen.saved,
+    }
 
 
 def _ms(seconds: float) -> float:

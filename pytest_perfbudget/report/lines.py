@@ -60,7 +60,7 @@ def _columns(figures: Sequence[Finding]) -> list[str]:
 
 def _cells(finding: Finding) -> list[str]:
     """Label, measured, allowed, baseline, note, place of the limit. A note without a baseline stands in its column."""
-    bound = "required" if finding.unit == "%" else "allowed"  # a share is the least, anything else the most
+    bound = "required" if finding.code.endswith(".hit_rate") else "allowed"  # the least, anything else the most
     allowed, baseline = (
         f"{word} {format_measure(value, finding.unit)}" if value is not None else ""
         for word, value in ((bound, finding.allowed), ("baseline", finding.baseline))

@@ -18,9 +18,10 @@ PROMISED = ("plan.forbid", "plan.require", "query.", "queries")
 """Codes of what a budget says outright: no update of a baseline changes it."""
 
 
-def next_lines(nodeid: str, found: Sequence[Finding]) -> list[str]:
-    """Commands, each with what it is for, aligned; the empty list where there is nothing to type."""
-    steps = _steps(shlex.quote(nodeid), found)
+def next_lines(nodeid: str, found: Sequence[Finding], against: str = "") -> list[str]:
+    """Commands, each with what it is for, aligned; the empty list where there is nothing to type. ``against`` is the
+    commit that times were compared with."""
+    steps = _steps(shlex.quote(nodeid), found, against)
     width = max((len(command) for command, _ in steps if len(command) <= WIDEST), default=0)
     return [f"{command:<{width}}   {purpose}" for command, purpose in steps]
 
@@ -30,12 +31,14 @@ def promised(finding: Finding) -> bool:
     return finding.allowed is not None or finding.code.startswith(PROMISED)
 
 
-def _steps(nodeid: str, found: Sequence[Finding]) -> list[tuple[str, str]]:
+def _steps(nodeid: str, found: Sequence[Finding], against: str) -> list[tuple[str, str]]:
     verdicts = {finding.verdict for finding in found}
     broken = [f for f in found if f.verdict in (Verdict.OVER, Verdict.REGRESSED)]
     steps = []
     if any(f.query for f in broken):
         steps.append((f"pytest {nodeid} --perf-explain", "its statements and plans in full"))
+    if against and any(f.code == "latency.regress" for f in broken):
+        steps.append((f"pytest {nodeid} --perf-against={against[:10]}", "times it again"))
     if places := _limits(broken):
         steps.append((f"edit {places}", "if the budget is to allow it"))
     if any(f.verdict is Verdict.REGRESSED and not promised(f) for f in broken):

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from pytest_perfbudget.model import Problem, RunResult, TestResult, Verdict
+from pytest_perfbudget.report import against
 from pytest_perfbudget.report.lines import labelled
 from pytest_perfbudget.report.tables import table
 from pytest_perfbudget.units import format_count, format_seconds
@@ -26,11 +27,14 @@ def summary(result: RunResult, verbosity: int) -> list[str]:
     judged = [test for test in result.tests if test.outcome != "skipped"]
     rest = [test for test in judged if not _within(test)]
     shown = judged if verbosity >= 1 else rest
-    lines = [_headline(result, judged, len(rest))]
+    lines = [_headline(result, judged, len(rest)), *against.headline(judged)]
     if shown:
         lines += ["", *_table(shown)]
     for verdict, (title, hint) in NOTED.items():
         lines += _noted(title, hint, [test for test in judged if _has(test, verdict)], verdict)
+    lines += _section("what the reference's run printed last", against.outputs(judged))
+    if verbosity >= 1:
+        lines += _section("times against the reference", list(against.times(judged)))
     if shown:
         lines += _section("not as profile and seed would have it", _notes(judged))
     lines += _section("problems of the whole run", [line for problem in result.problems for line in _problem(problem)])
