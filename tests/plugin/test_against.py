@@ -1,19 +1,22 @@
-"""``--perf-against``: a commit against another, by real runs; what the clock says is made up where a verdict rests on it."""
+"""``--perf-against``: a commit against another, by real runs; what the clock says is made up."""
 
 from __future__ import annotations
 
-import json
-import os
+import re
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from conftest import Outcome, Shop
 from snapshots import matches
+
+from pytest_perfbudget.measure.paired import FRESH_PAIRS as FRESH
+from pytest_perfbudget.session.against.layouts import FRESH_PAIRS, TWO_SCHEMAS
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 CLOCK = """
@@ -80,13 +83,105 @@ def shop(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, server_cach
     assert len(repository.git("worktree", "list").splitlines()) == 1
 
 
-def compared(done: Outcome) -> list[dict[str, object]]:
+def compared(done: Outcome) -> list[dict[str, Any]]:
     return [query["against"] for test in done.report["tests"] for query in test["queries"] if query["against"]]
 
 
 def test_an_edited_statement_that_is_slower_fails_with_what_was_measured(shop: Repository) -> None:
+    shop.record()
     shop.edit("shop.py", "SELECT id, total FROM orders", "SELECT id, total AS slower FROM orders")
-    done = shop.against()
+    done = shop.against("--perf-update")
     assert done.code == 1, done.text
-    print(done.text)
-    assert 0
+    text = done.text.partition("perfbudget  orders.recent")[2].partition("perfbudget: 0 of")[0]
+    matches(SNAPSHOTS / "slower.txt", re.sub(r"\b[0-9a-f]{10}\b", "COMMIT", text))
+    (against,) = compared(done)
+    assert (against["verdict"], against["gated"]) == ("regressed", True)
+    assert (against["old_p50_ms"], against["new_p50_ms"]) == (2.0, 2.4)
+    assert against["first"]["change"] == against["again"]["change"] == pytest.approx(0.2)
+    assert "420 rounds saved" in done.text
+
+
+def test_what_did_not_change_is_reported_and_a_write_is_timed_and_undone(shop: Repository) -> None:
+    shop.append("budgets/orders.toml", "\n[close]\nlatency.writes = true\nlatency.always = true\n")
+    shop.write(**{"test_shop.py": TWO})
+    shop.commit()
+    shop.append("shop.py", "# another comment\n")
+    done = shop.against("-n2", ref="HEAD")
+    assert done.code == 0, done.text
+    assert {(one["verdict"], one["gated"]) for one in compared(done)} == {("same", False), ("same", True)}
+    assert "1 reported only: nothing but the clock can have changed" in done.text
+
+
+def test_another_schema_stands_beside_ours_in_one_database(shop: Repository) -> None:
+    shop.append("schema.sql", "ALTER TABLE orders ADD note text DEFAULT 'n';\n")
+    shop.edit("shop.py", "SELECT id, total FROM orders", "SELECT id, note AS faster FROM orders")
+    done = shop.against()
+    assert done.code == 0, done.text
+    (against,) = compared(done)
+    assert (against["verdict"], against["layout"]) == ("improved", TWO_SCHEMAS)
+
+
+def test_what_cannot_be_moved_is_compared_over_fresh_pairs(shop: Repository) -> None:
+    shop.append("schema.sql", "CREATE EXTENSION pg_trgm;\n")
+    shop.commit()
+    shop.lose_index()
+    shop.edit("shop.py", "SELECT id, total FROM orders", "SELECT id, total AS slower FROM orders")
+    done = shop.against(ref="HEAD")
+    assert done.code == 1, done.text
+    (against,) = compared(done)
+    assert against["layout"] == f"{FRESH_PAIRS}: the extension pg_trgm cannot be moved into another schema"
+    assert (against["verdict"], against["first"]["n"]) == ("regressed", FRESH[0])
+
+
+def test_what_has_no_counterpart_is_unjudged_with_the_reason(shop: Repository) -> None:
+    shop.append("budgets/orders.toml", "\n[close]\n[late]\n[new]\n")
+    late = '\n@pytest.mark.perf_budget("orders.late")\ndef test_late():\n    assert len(recent(1)) == {}\n'
+    shop.write(**{"test_shop.py": TWO + late.format(19)})
+    shop.commit()
+    new = late.replace("late", "new").format(20)
+    shop.write(**{"test_shop.py": TWO + late.format(20) + new})
+    done = shop.against("--perf-strict", ref="HEAD")
+    assert done.code == 1
+    said = done.text.partition("perfbudget: unjudged")[2].partition("perfbudget: new")[0].splitlines()[1:4]
+    assert [line.partition("latency.regress: ")[2] for line in said] == [
+        "the statement writes; latency.writes = true times it",
+        "the test fails at HEAD: assert 20 == 19",
+        "not in HEAD: it has no such test with the marker",
+    ]
+
+
+def test_a_reference_that_cannot_run_shows_the_end_of_its_output_once(shop: Repository) -> None:
+    shop.append("conftest.py", "raise RuntimeError('main is broken')\n")
+    shop.write(**{"test_shop.py": TWO})
+    shop.append("budgets/orders.toml", "\n[close]\n")
+    shop.commit()
+    shop.edit("conftest.py", "raise RuntimeError('main is broken')\n", "")
+    done = shop.against(ref="HEAD")
+    assert done.code == 0, done.text
+    assert done.text.count("latency.regress: its run of pytest ended with exit code 4") == 2
+    assert done.text.count("RuntimeError: main is broken") == 1
+
+
+@pytest.mark.parametrize("checkout", [True, False], ids=["unknown ref", "no checkout"])
+def test_what_is_no_ref_is_said_before_a_test_runs(shop: Repository, checkout: bool) -> None:
+    if not checkout:
+        (shop.path / ".git").rename(shop.path / "gone")
+    done = shop.run("--perf-against=mian")
+    (shop.path / "gone").exists() and (shop.path / "gone").rename(shop.path / ".git")
+    assert done.code == 4
+    said = "git does not know this ref\n    did you mean main?" if checkout else "needs a git checkout: not a git repo"
+    assert f"--perf-against=mian{': ' if checkout else ' '}{said}" in done.text
+
+
+def test_an_interrupted_run_leaves_no_worktree(shop: Repository) -> None:
+    shop.append("conftest.py", "import time\ntime.sleep(60)\n")
+    shop.commit()
+    shop.edit("conftest.py", "time.sleep(60)", "")
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--perf-against=HEAD"]
+    with subprocess.Popen(command, cwd=shop.path, stdout=subprocess.PIPE, text=True) as run:
+        while len(trees := shop.git("worktree", "list").splitlines()) == 1 and run.poll() is None:
+            time.sleep(0.05)
+        run.send_signal(signal.SIGINT)
+        text, _ = run.communicate(timeout=60)
+    assert run.returncode == 2, text
+    assert not Path(trees[1].split()[0]).parent.exists()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 import tempfile
 from collections.abc import Callable, Mapping
 from functools import cached_property
@@ -151,7 +153,7 @@ class Reference:
     def _given(self) -> Given:
         tests = self._tests()
         with (
-            self._place.progress(f"running {len(tests)} tests of {self.commit}"),
+            self._place.progress(f"running what is compared at {self.commit}"),
             tempfile.TemporaryDirectory(prefix="perfbudget-reference-") as private,
             checked_out(self.commit) as tree,
         ):
@@ -162,15 +164,10 @@ class Reference:
             return child.run(command, self._told(tree), *self._surroundings(tree), order)
 
     def _surroundings(self, tree: Tree) -> tuple[Path, dict[str, str]]:
-        import os
-
         return self._invocation.working_folder(tree), self._invocation.environment(tree, os.environ)
 
     def _told(self, tree: Tree) -> str:
         """For the launcher: what comes first in ``sys.path``, and where the entries that are there already move."""
-        import os
-        import sys
-
         moved = {entry: mapped(entry, tree) for entry in [*sys.path, *self._invocation.path] if entry}
         variable = self._invocation.environment(tree, os.environ)["PYTHONPATH"]
         return json.dumps({"first": self._invocation.search_path(tree), "moved": moved, "variable": variable})
