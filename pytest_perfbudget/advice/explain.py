@@ -37,7 +37,9 @@ def explain(
         cause, fix = "", ""
         if first and finding.query and finding.query in partners:
             cause, fix = _lost_index(partners[finding.query], now[finding.query], lost, trial)
-        findings.append(replace(finding, cause=cause or finding.cause or general, fix=fix or finding.fix) if first else finding)
+        findings.append(
+            replace(finding, cause=cause or finding.cause or general, fix=fix or finding.fix) if first else finding
+        )
     return tuple(findings)
 
 

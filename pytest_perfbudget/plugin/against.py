@@ -27,7 +27,7 @@ def invocation(config: pytest.Config, arguments: Mapping[str, Any], exported: tu
     given = [str(argument) for argument in called]
     return Invocation(
         arguments=without_paths(given, [str(path) for path in arguments.get("file_or_dir") or ()]),
-        quiet=tuple(option for name, option in _QUIET.items() if _there(config, name)),
+        quiet=("--maxfail=0", *(option for name, option in _QUIET.items() if _there(config, name))),
         root=config.rootpath,
         inifile=config.inipath,
         folder=config.invocation_params.dir,

@@ -47,9 +47,7 @@ class HandOver(Lifecycle):
         report = yield
         mark = self._marks.get(item)
         if mark and report.outcome != "passed":
-            lines = report.longreprtext.strip().splitlines() or [f"it was {report.outcome}"]
-            said = str(call.excinfo.value).strip().splitlines() if call.excinfo else []
-            self._examiner.failed(mark.test, mark.name, "\n".join([(said or lines)[0], *lines[-_LINES:]]))
+            self._examiner.failed(mark.test, mark.name, _why(report, call))
         return report
 
     @pytest.hookimpl(wrapper=True)
@@ -57,3 +55,11 @@ class HandOver(Lifecycle):
         returned = yield
         answer(self._descriptor, self._examiner.given())
         return returned
+
+
+def _why(report: pytest.TestReport, call: Any) -> str:
+    """``fails: assert 20 == 19``, and the last lines of its report."""
+    lines = report.longreprtext.strip().splitlines() if report.failed else []
+    said = str(call.excinfo.value).strip().splitlines() if call.excinfo else []
+    what = "fails" if report.failed else "is skipped"
+    return "\n".join([f"{what}: {(said or lines or ['no reason given'])[0]}", *lines[-_LINES:]])

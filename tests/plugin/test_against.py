@@ -145,7 +145,7 @@ def test_what_has_no_counterpart_is_unjudged_with_the_reason(shop: Repository) -
     said = done.text.partition("perfbudget: unjudged")[2].partition("perfbudget: new")[0].splitlines()[1:4]
     assert [line.partition("latency.regress: ")[2] for line in said] == [
         "the statement writes; latency.writes = true times it",
-        "the test fails at HEAD: assert 20 == 19",
+        "at HEAD the test fails: assert 20 == 19",
         "not in HEAD: it has no such test with the marker",
     ]
 

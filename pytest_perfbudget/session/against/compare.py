@@ -84,7 +84,7 @@ def _compare(
     compared: dict[str, Compared] = {}
     if sides:
         layout = reference.layout(evidence.test, sides)
-        with place.undisturbed():
+        with place.undisturbed(), place.progress(f"timing {len(sides)} statements against {reference.commit}"):
             why |= refused(layout, sides, (f"at {reference.commit.ref}", "here"))
             sides = {key: one for key, one in sides.items() if key not in why}
             reported = _reported(asked, {key: partners[key] for key in sides}, evidence, reference.given)

@@ -89,7 +89,8 @@ class GivenQuery:
 
 @dataclass(frozen=True, slots=True)
 class GivenTest:
-    """A marked test of the reference; ``failed`` is why it has no statements, with the end of its output."""
+    """A marked test of the reference; ``failed`` is why it has no statements (``fails: …``), with the
+    last lines of its report."""
 
     budget: str
     queries: tuple[GivenQuery, ...] = ()

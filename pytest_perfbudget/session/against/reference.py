@@ -88,7 +88,7 @@ class Reference:
             raise NoReferenceError(f"not in {self.commit.ref}: it has no such test with the marker")
         if found.failed:
             first, *rest = found.failed.splitlines()
-            raise NoReferenceError(f"the test fails at {self.commit.ref}: {first}", remedy="\n".join(rest))
+            raise NoReferenceError(f"at {self.commit.ref} the test {first}", remedy="\n".join(rest))
         if found.budget != budget:
             raise NoReferenceError(f"not in {self.commit.ref}: there the test is held to {found.budget}")
         return found

@@ -132,3 +132,19 @@ def test_a_pattern_that_moved_from_required_to_forbidden_is_listed() -> None:
     assert loosened(suite_of({"a.b": old}), suite_of({"a.b": new})) == (
         f'a.b: plan.require "Nested Loop" removed  {PLACE}',
     )
+
+
+@pytest.mark.parametrize(
+    ("after", "line"),
+    [
+        ({"regress": "10%", "always": True}, None),
+        ({"regress": "5%", "always": True}, None),
+        ({"regress": "20%", "always": True}, "latency.regress 10% → 20%  (budgets/x.toml:3)"),
+        ({"regress": "10%"}, "latency.always true → false  (budgets/x.toml:3)"),
+        ({"p50": "2 ms", "always": True}, "latency.regress 10% → not held to  (was at budgets/x.toml:3)"),
+    ],
+)
+def test_a_slowdown_that_need_not_be_caught_any_more_is_listed(after: dict[str, Any], line: str | None) -> None:
+    before = suite_of({"orders.recent": {"latency": {"regress": "10%", "always": True}}})
+    now = suite_of({"orders.recent": {"latency": after}})
+    assert loosened(before, now) == ((f"orders.recent: {line}",) if line else ())

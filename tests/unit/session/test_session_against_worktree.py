@@ -1,0 +1,64 @@
+"""The reference's files, there for as long as they are needed."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from pytest_perfbudget.errors import SettingsError
+from pytest_perfbudget.session.against.worktree import Commit, checked_out
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    git(tmp_path, "init", "-q", "-b", "main")
+    (tmp_path / "a.txt").write_text("committed")
+    git(tmp_path, "add", "-A")
+    git(tmp_path, "commit", "-q", "-m", "a")
+    (tmp_path / "a.txt").write_text("edited")
+    return tmp_path.resolve()
+
+
+def git(folder: Path, *words: str) -> str:
+    who = ("-c", "user.name=a", "-c", "user.email=a@example.org")
+    return subprocess.run(["git", *who, *words], cwd=folder, capture_output=True, text=True, check=True).stdout
+
+
+@pytest.mark.parametrize("fails", [False, True], ids=["as usual", "interrupted"])
+def test_a_worktree_holds_what_was_committed_and_is_removed(checkout: Path, fails: bool) -> None:
+    hook = checkout / ".git" / "hooks" / "post-checkout"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text(f"#!/bin/sh\ntouch {checkout}/hooked\n")
+    hook.chmod(0o755)
+    try:
+        with checked_out(Commit.of(checkout, "main")) as tree:
+            assert (tree.folder / "a.txt").read_text() == "committed"
+            assert tree.mapped(checkout / "a.txt") == tree.folder / "a.txt"
+            assert tree.mapped(Path("/elsewhere")) is None
+            assert tree.folder.parent.stat().st_mode & 0o777 == 0o700
+            if fails:
+                raise KeyboardInterrupt
+    except KeyboardInterrupt:
+        assert fails
+    assert not tree.folder.parent.exists()
+    assert len(git(checkout, "worktree", "list").splitlines()) == 1
+    assert (checkout / "a.txt").read_text() == "edited"
+    assert not (checkout / "hooked").exists()
+
+
+def test_the_nearest_ref_is_offered(checkout: Path) -> None:
+    git(checkout, "branch", "feature/orders")
+    with pytest.raises(SettingsError) as caught:
+        Commit.of(checkout, "feature/order")
+    assert str(caught.value).splitlines()[:2] == [
+        "--perf-against=feature/order: git does not know this ref",
+        "    did you mean feature/orders?",
+    ]
+
+
+def test_a_commit_is_shown_with_its_number_once(checkout: Path) -> None:
+    commit = Commit.of(checkout, "main")
+    assert str(commit) == f"main ({commit.id[:10]})"
+    assert str(Commit.of(checkout, commit.id[:12])) == commit.id[:12]
