@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from random import Random
@@ -37,28 +37,21 @@ class Outcome:
 
 
 def regressions(
-    measure: Measure,
-    regress: Mapping[str, float],
-    clock: Callable[[], float],
-    sleep: Callable[[float], object],
-    reported: Collection[str] = (),
+    measure: Measure, regress: Mapping[str, float], clock: Callable[[], float], sleep: Callable[[float], object]
 ) -> dict[str, Outcome]:
     """An outcome for each key of ``regress``, which gives the slowdown that must be caught as a share.
 
-    What ``measure`` suspects it is asked about once more, after ``sleep``; not of the keys in ``reported``, which are
-    ``same`` whatever was measured. ``clock`` gives seconds. Errors of a pair pass.
+    What ``measure`` suspects it is asked about once more, after ``sleep``. ``clock`` gives seconds. Errors of a pair
+    pass.
     """
     first = measure(regress)
     ended = clock()
-    doubtful = {key: regress[key] for key, look in first.items() if look.step in CONFIRMED and key not in reported}
+    doubtful = {key: regress[key] for key, look in first.items() if look.step in CONFIRMED}
     again: dict[str, Look] = {}
     if doubtful:
         sleep(max(APART - (clock() - ended), 0.0))
         again = measure(doubtful)
-    return {
-        key: Outcome(Verdict.SAME, str(look.change), look) if key in reported else outcome(look, again.get(key))
-        for key, look in first.items()
-    }
+    return {key: outcome(look, again.get(key)) for key, look in first.items()}
 
 
 def on_one_connection(

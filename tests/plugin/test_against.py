@@ -21,17 +21,22 @@ from pytest_perfbudget.session.against.layouts import FRESH_PAIRS, TWO_SCHEMAS
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 CLOCK = """
 import pytest_perfbudget.measure.regression as regression
+import pytest_perfbudget.session.against.compare as compare
 from pytest_perfbudget.session.against.sides import Execute
 
 regression.APART = 0.0
+compare.perf_counter = lambda: 0.0
 executed = Execute.__call__
 
 def by_its_text(self):
-    executed(self)
+    if self.undo:  # as before anything is timed, and writes
+        executed(self)
+        if self.taken:
+            self.taken.pop()
     sql = self.replay._statement.sql
     seconds = 0.002 * (1.2 if "slower" in sql else 0.8 if "faster" in sql else 1.0)
-    if self.taken:
-        self.taken[-1] = seconds
+    if self.taken is not None:
+        self.taken.append(seconds)
     return seconds
 
 Execute.__call__ = by_its_text

@@ -239,3 +239,9 @@ def test_one_connection_is_seldom_wrong(shift: float, wrong: Step) -> None:
 def test_an_unchanged_statement_costs_few_rounds() -> None:
     draw = random.Random(13)
     assert median(compared(drawn(draw, 0.0, 0.05)).change.n for _ in range(200)) <= 60
+
+
+@given(st.lists(st.floats(0.01, 100.0), min_size=LOOKS[0], max_size=LOOKS[0]))
+def test_where_no_slowdown_must_be_caught_the_first_look_passes(changed: list[float]) -> None:
+    look = compared([(1.0, one) for one in changed], math.inf, null=[0.3] * len(changed))
+    assert (look.step, look.change.n) == (Step.PASS, LOOKS[0])

@@ -189,13 +189,3 @@ def test_an_error_passes_and_the_connection_is_left() -> None:
     with pytest.raises(ValueError, match="durations must be above 0"):
         server.judge(a=0.1)
     assert gc.isenabled()
-
-
-def test_what_is_reported_only_is_measured_once_and_the_same_whatever_it_shows() -> None:
-    server = Server({"a": (0.001, 0.002), "b": (0.001, 0.001)})
-    measure = on_one_connection(server.fresh, server.clock, Random(1))
-    outcomes = regressions(measure, {"a": 0.1, "b": 0.1}, server.clock, server.clock.sleep, {"a"})
-    assert (outcomes["a"].verdict, outcomes["a"].again) == (Verdict.SAME, None)
-    assert outcomes["a"].first.step is Step.CANDIDATE
-    assert server.clock.slept == []
-    assert len(server.opened) == 1
