@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from random import Random
@@ -14,7 +14,7 @@ from pytest_perfbudget.budgets.budget import Budget, Slowdown
 from pytest_perfbudget.measure.fresh import over_fresh_pairs
 from pytest_perfbudget.measure.regression import Measure, Outcome, on_one_connection, regressions
 from pytest_perfbudget.measure.rounds import CAP, Connected
-from pytest_perfbudget.model import Finding, QueryEvidence, TestEvidence
+from pytest_perfbudget.model import Finding, QueryEvidence, TestEvidence, Verdict
 from pytest_perfbudget.session.against.child import NoReferenceError
 from pytest_perfbudget.session.against.layouts import TwoDatabases
 from pytest_perfbudget.session.against.parcel import Given, GivenQuery, GivenTest
@@ -25,11 +25,12 @@ from pytest_perfbudget.statements import Kind, kind
 from pytest_perfbudget.verdict.pairing import pair
 from pytest_perfbudget.verdict.slower import Compared, against, not_compared, only_the_clock, slower, unjudged, whole
 
-FRESH_CAP = 15.0
-"""Seconds for each statement where every round needs connections of its own: 12 rounds take about 3, 48 about 12."""
-
+FRESH = 5
+"""Times the cap, where every round needs connections of its own: 12 rounds take about 3 s, all 48 about 12."""
+REPORTED_CAP = 1.0
+"""Seconds for each statement that is not gated."""
 ANY = math.inf
-"""The slowdown that must be caught where time is reported and not gated: none, so that the first look passes it."""
+"""The slowdown that must be caught of those: none, so that the first look ends the rounds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,13 +155,17 @@ def _reported(
 def _measured(
     layout: Layout, sides: Mapping[str, Sides], asked: Mapping[str, Asked], reported: frozenset[str]
 ) -> dict[str, Outcome]:
+    gated = {key: asked[key].slowdown.share for key in sides if key not in reported}
+    outcomes = regressions(_measure(layout, sides), gated, perf_counter, sleep) if gated else {}
+    looks = _measure(layout, sides, REPORTED_CAP)(dict.fromkeys(reported, ANY)) if reported else {}
+    return outcomes | {key: Outcome(Verdict.SAME, str(look.change), look) for key, look in looks.items()}
+
+
+def _measure(layout: Layout, sides: Mapping[str, Sides], cap: float = CAP) -> Measure:
     def fresh(keys: frozenset[str]) -> AbstractContextManager[Connected]:
         return connected(layout, {key: sides[key] for key in sides if key in keys})
 
-    how: Callable[..., Measure] = on_one_connection
-    cap = CAP
+    order = Random(0)  # noqa: S311 - of the executions
     if isinstance(layout, TwoDatabases):
-        how, cap = over_fresh_pairs, FRESH_CAP
-    measure = how(fresh, perf_counter, Random(0), cap)  # noqa: S311 - the order of executions
-    regress = {key: ANY if key in reported else asked[key].slowdown.share for key in sides}
-    return regressions(measure, regress, perf_counter, sleep) if sides else {}
+        return over_fresh_pairs(fresh, perf_counter, order, cap * FRESH)
+    return on_one_connection(fresh, perf_counter, order, cap)
