@@ -52,15 +52,23 @@ class Invocation:
         root = tree.mapped(self.root) or tree.folder
         return list(dict.fromkeys([*inside, *(str(path) for path in (root, root / "src") if path.is_dir())]))
 
-    def environment(self, tree: Tree, environ: Mapping[str, str]) -> dict[str, str]:
-        """Ours, without what belongs to this run, and with the other tree in PYTHONPATH."""
+    def environment(self, environ: Mapping[str, str]) -> dict[str, str]:
+        """Ours, without what belongs to this run."""
         kept = {
             name: value
             for name, value in environ.items()
             if not name.startswith(_OF_THIS_RUN) and name not in self.exported and not name.startswith("GIT_")
         }
-        given = [mapped(entry, tree) for entry in environ.get("PYTHONPATH", "").split(os.pathsep) if entry]
-        return kept | {"PYTHONPATH": os.pathsep.join(dict.fromkeys([*self.search_path(tree), *given]))}
+        return kept | {"PYTHONPATH": os.pathsep.join(self._given(environ))}
+
+    def variable(self, tree: Tree, environ: Mapping[str, str]) -> str:
+        """PYTHONPATH for the programs it starts: the other tree's."""
+        given = [mapped(entry, tree) for entry in self._given(environ)]
+        return os.pathsep.join(dict.fromkeys([*self.search_path(tree), *given]))
+
+    def _given(self, environ: Mapping[str, str]) -> list[str]:
+        """Our own PYTHONPATH; what is relative in it is so to where we were called."""
+        return [str(self.folder / entry) for entry in environ.get("PYTHONPATH", "").split(os.pathsep) if entry]
 
 
 def mapped(entry: str, tree: Tree) -> str:

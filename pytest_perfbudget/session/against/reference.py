@@ -161,13 +161,11 @@ class Reference:
             if command is None:
                 return Given()
             order = Order.of(self._options, tests, str(self.commit.top))
-            return child.run(command, self._told(tree), *self._surroundings(tree), order)
-
-    def _surroundings(self, tree: Tree) -> tuple[Path, dict[str, str]]:
-        return self._invocation.working_folder(tree), self._invocation.environment(tree, os.environ)
+            folder, environment = self._invocation.working_folder(tree), self._invocation.environment(os.environ)
+            return child.run(command, self._told(tree), folder, environment, order)
 
     def _told(self, tree: Tree) -> str:
         """For the launcher: what comes first in ``sys.path``, and where the entries that are there already move."""
         moved = {entry: mapped(entry, tree) for entry in [*sys.path, *self._invocation.path] if entry}
-        variable = self._invocation.environment(tree, os.environ)["PYTHONPATH"]
+        variable = self._invocation.variable(tree, os.environ)
         return json.dumps({"first": self._invocation.search_path(tree), "moved": moved, "variable": variable})

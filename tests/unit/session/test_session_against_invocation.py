@@ -62,10 +62,14 @@ def test_the_environment_is_a_run_of_its_own(tree: Tree) -> None:
         "GIT_DIR": ".git",
         "PYTHONPATH": os.pathsep.join([str(tree.top / "app" / "src"), "/elsewhere"]),
     }
-    after = called(tree).environment(tree, before)
-    assert set(after) == {"HOME", "PYTHONPATH"}
-    assert str(tree.top) + os.sep not in after["PYTHONPATH"]
-    assert "/elsewhere" in after["PYTHONPATH"].split(os.pathsep)
+    after = called(tree).environment(before)
+    assert after == {"HOME": "/home/me", "PYTHONPATH": before["PYTHONPATH"]}
+    variable = called(tree).variable(tree, before).split(os.pathsep)
+    assert variable == [str(tree.folder / "app"), str(tree.folder / "app" / "src"), "/elsewhere"]
+
+
+def test_what_is_relative_is_so_to_where_we_were_called(tree: Tree) -> None:
+    assert called(tree).environment({"PYTHONPATH": "src"}) == {"PYTHONPATH": str(tree.top / "app" / "src")}
 
 
 def test_what_is_called_from_elsewhere_is_called_at_its_root(tree: Tree) -> None:

@@ -1,0 +1,59 @@
+"""The process of the reference: what it imports first, and what is said of one that hands nothing over."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from test_session_against_parcel import ORDER
+
+from pytest_perfbudget.session.against.child import NoReferenceError, run
+
+TOLD = json.dumps({"first": [], "moved": {}, "variable": ""})
+
+
+def called(folder: Path, *arguments: str, told: str = TOLD) -> NoReferenceError:
+    with pytest.raises(NoReferenceError) as caught:
+        run(["-p", "no:cacheprovider", *arguments], told, folder, dict(os.environ), ORDER)
+    return caught.value
+
+
+def test_an_exit_code_is_said_with_the_end_of_the_output(tmp_path: Path) -> None:
+    error = called(tmp_path, "--no-such-option")
+    assert error.what == "its run of pytest ended with exit code 4"
+    assert "unrecognized arguments: --no-such-option" in error.remedy
+
+
+def test_a_process_that_was_killed_is_said_to_be(tmp_path: Path) -> None:
+    (tmp_path / "conftest.py").write_text("import os\nos.kill(os.getpid(), 9)\n")
+    assert called(tmp_path, str(tmp_path)).what == "its run of pytest was killed by SIGKILL"
+
+
+def test_what_it_leaves_running_is_ended_too(tmp_path: Path) -> None:
+    (tmp_path / "conftest.py").write_text(
+        "import os, pathlib, subprocess\n"
+        "left = subprocess.Popen(['sleep', '600'])\n"
+        f"pathlib.Path({str(tmp_path / 'pid')!r}).write_text(str(left.pid))\n"
+        "os._exit(7)\n"
+    )
+    assert called(tmp_path, str(tmp_path)).what == "its run of pytest ended with exit code 7"
+    status = Path("/proc") / (tmp_path / "pid").read_text() / "status"
+    assert not status.exists() or "State:\tZ" in status.read_text()
+
+
+def test_modules_are_looked_for_where_the_launcher_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Our own package is there already: the reference may have one of that name."""
+    (tmp_path / "pytest_perfbudget.py").write_text("raise RuntimeError('not this one')")
+    (tmp_path / "conftest.py").write_text(
+        "import os, sys, pathlib, json\n"
+        f"found = [sys.path[:1], '/moved' in sys.path, os.environ['PYTHONPATH']]\n"
+        f"pathlib.Path({str(tmp_path / 'found')!r}).write_text(json.dumps(found))\n"
+        "os._exit(0)\n"
+    )
+    told = {"first": [str(tmp_path)], "moved": {str(tmp_path / "here"): "/moved"}, "variable": "/a:/b"}
+    with monkeypatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(tmp_path / "here"))
+        called(tmp_path, "--import-mode=importlib", str(tmp_path), told=json.dumps(told))
+    assert json.loads((tmp_path / "found").read_text()) == [[str(tmp_path)], True, "/a:/b"]
