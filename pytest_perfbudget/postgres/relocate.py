@@ -36,9 +36,14 @@ class Relocate:
 
     def run(self, target: Target) -> None:
         """Raises SeedError: something was made that cannot be moved, or is not found where it moved to."""
+        import psycopg
+
         connection = target.connection
         if found := connection.execute(_STAYS).fetchone():
             raise SeedError(f"{found[0]} cannot be moved into another schema")
         rights = "ALL" if connection.info.server_version < _GRANT_ALL_BEFORE else "USAGE"
-        connection.execute(f"ALTER SCHEMA public RENAME TO {SCHEMA}")
-        connection.execute(f"CREATE SCHEMA public; GRANT {rights} ON SCHEMA public TO PUBLIC")
+        try:
+            connection.execute(f"ALTER SCHEMA public RENAME TO {SCHEMA}")
+            connection.execute(f"CREATE SCHEMA public; GRANT {rights} ON SCHEMA public TO PUBLIC")
+        except psycopg.errors.InsufficientPrivilege as error:
+            raise SeedError(f"the schema public cannot be renamed: {error.diag.message_primary}") from None

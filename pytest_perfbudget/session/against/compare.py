@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from random import Random
@@ -13,7 +13,7 @@ from time import perf_counter, sleep
 from pytest_perfbudget.budgets.budget import Budget, Slowdown
 from pytest_perfbudget.measure.fresh import over_fresh_pairs
 from pytest_perfbudget.measure.regression import Measure, Outcome, on_one_connection, regressions
-from pytest_perfbudget.measure.rounds import CAP, Connected
+from pytest_perfbudget.measure.rounds import CAP, WARM_UP, Connected
 from pytest_perfbudget.model import Finding, QueryEvidence, TestEvidence, Verdict
 from pytest_perfbudget.session.against.child import NoReferenceError
 from pytest_perfbudget.session.against.layouts import TwoDatabases
@@ -92,25 +92,26 @@ def _compare(
     compared: dict[str, Compared] = {}
     if sides:
         layout = reference.layout(evidence.test, sides)
+        gated = sides.keys() - _reported(asked, partners, evidence, reference.given)
         with place.undisturbed(), place.progress(f"timing {len(sides)} statements against {reference.commit}"):
-            why |= refused(layout, sides, (f"at {reference.commit.ref}", "here"))
-            sides = {key: one for key, one in sides.items() if key not in why}
-            reported = _reported(asked, {key: partners[key] for key in sides}, evidence, reference.given)
-            outcomes = _measured(layout, sides, asked, reported)
+            outcomes, failed = _timed(layout, sides, asked, gated, reference.commit.ref)
+        why |= failed
         for key, outcome in outcomes.items():
-            old, new = (median(taken) for taken in sides[key].taken)
-            compared[key] = Compared(
-                str(reference.commit), layout.name, outcome, key not in reported, old, new, partners[key].record
-            )
+            old, new = (_p50(taken) for taken in sides[key].taken)
+            record = partners[key].record
+            compared[key] = Compared(str(reference.commit), layout.name, outcome, key in gated, old, new, record)
     findings = [unjudged(asked[key].query, asked[key].slowdown, words) for key, words in why.items()]
-    findings += [
-        finding for key, one in compared.items() if (finding := slower(asked[key].query, asked[key].slowdown, one))
-    ]
+    found = [slower(asked[key].query, asked[key].slowdown, one) for key, one in compared.items()]
     queries = tuple(
         replace(query, against=against(reference.commit.id, compared[query.key])) if query.key in compared else query
         for query in evidence.queries
     )
-    return replace(evidence, queries=queries), tuple(findings)
+    return replace(evidence, queries=queries), (*findings, *filter(None, found))
+
+
+def _p50(taken: Sequence[float]) -> float:
+    """Of the executions after the warm-up, or of those that there are."""
+    return median(taken[WARM_UP:] or taken or [0.0])
 
 
 def _partners(evidence: TestEvidence, given: GivenTest) -> dict[str, GivenQuery]:
@@ -140,24 +141,41 @@ def _sides(
 
 def _reported(
     asked: Mapping[str, Asked], partners: Mapping[str, GivenQuery], evidence: TestEvidence, given: Given
-) -> frozenset[str]:
+) -> set[str]:
     """The keys of statements whose time is reported and not gated."""
-    return frozenset(
+    return {
         key
-        for key, partner in partners.items()
-        if not asked[key].always
-        and partner.last.params == asked[key].query.executions[-1].params
+        for key, one in asked.items()
+        if not one.always
+        and (partner := partners.get(key))
+        and partner.last.params == one.query.executions[-1].params
         and given.environment
-        and only_the_clock(partner.record, partner.last.sql, asked[key].query, given.environment, evidence.environment)
-    )
+        and only_the_clock(partner.record, partner.last.sql, one.query, given.environment, evidence.environment)
+    }
+
+
+def _timed(
+    layout: Layout, sides: Mapping[str, Sides], asked: Mapping[str, Asked], gated: Collection[str], ref: str
+) -> tuple[dict[str, Outcome], dict[str, str]]:
+    """The outcome of each statement, or why there is none: it is refused now, or in the middle of its rounds."""
+    import psycopg
+
+    why = refused(layout, sides, (f"at {ref}", "here"))
+    sides = {key: one for key, one in sides.items() if key not in why}
+    try:
+        return _measured(layout, sides, asked, gated), why
+    except psycopg.Error as error:
+        words = f"the comparison was broken off: {str(error).splitlines()[0]}"
+        return {}, why | dict.fromkeys(sides, words)
 
 
 def _measured(
-    layout: Layout, sides: Mapping[str, Sides], asked: Mapping[str, Asked], reported: frozenset[str]
+    layout: Layout, sides: Mapping[str, Sides], asked: Mapping[str, Asked], gated: Collection[str]
 ) -> dict[str, Outcome]:
-    gated = {key: asked[key].slowdown.share for key in sides if key not in reported}
-    outcomes = regressions(_measure(layout, sides), gated, perf_counter, sleep) if gated else {}
-    looks = _measure(layout, sides, REPORTED_CAP)(dict.fromkeys(reported, ANY)) if reported else {}
+    regress = {key: asked[key].slowdown.share for key in sides if key in gated}
+    reported = dict.fromkeys((key for key in sides if key not in gated), ANY)
+    outcomes = regressions(_measure(layout, sides), regress, perf_counter, sleep) if regress else {}
+    looks = _measure(layout, sides, REPORTED_CAP)(reported) if reported else {}
     return outcomes | {key: Outcome(Verdict.SAME, str(look.change), look) for key, look in looks.items()}
 
 
