@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -11,8 +12,10 @@ from pathlib import Path
 
 from pytest_perfbudget.baselines.checkout import commit_of, git, said, toplevel
 from pytest_perfbudget.errors import SettingsError
+from pytest_perfbudget.processes import locks
 
 OPTION = "--perf-against"
+_PREFIX, _LOCK = "perfbudget-against-", "alive"
 _NO_HOOKS = ("-c", "core.hooksPath=/dev/null")
 
 
@@ -52,19 +55,39 @@ class Tree:
 
 @contextmanager
 def checked_out(commit: Commit) -> Iterator[Tree]:
-    """The files of the commit, removed afterwards whatever happens. No hook of the repository runs.
+    """The files of the commit, removed afterwards; what a killed run has left is removed now. No hook of the repository
+    runs.
 
     Raises:
         SettingsError: git cannot check it out.
     """
-    place = Path(tempfile.mkdtemp(prefix="perfbudget-against-")).resolve()
+    _sweep(commit.top)
+    place = Path(tempfile.mkdtemp(prefix=_PREFIX)).resolve()
     folder = place / "tree"
+    held = locks.try_lock(place / _LOCK)
     try:
         done = git(commit.top, *_NO_HOOKS, "worktree", "add", "--quiet", "--detach", str(folder), commit.id)
         if done.returncode:
             raise SettingsError(f"{OPTION}={commit.ref} cannot be checked out: {said(done)}")
         yield Tree(commit.top, folder)
     finally:
-        git(commit.top, "worktree", "remove", "--force", "--force", str(folder))
-        shutil.rmtree(place, ignore_errors=True)
-        git(commit.top, "worktree", "prune")
+        _remove(commit.top, place)
+        if held is not None:
+            os.close(held)
+
+
+def _remove(top: Path, place: Path) -> None:
+    git(top, "worktree", "remove", "--force", "--force", str(place / "tree"))
+    shutil.rmtree(place, ignore_errors=True)
+    git(top, "worktree", "prune")
+
+
+def _sweep(top: Path) -> None:
+    """Worktrees of ours whose run holds their lock no more."""
+    listed = git(top, "worktree", "list", "--porcelain").stdout.decode(errors="replace").splitlines()
+    for place in (Path(line.removeprefix("worktree ")).parent for line in listed if line.startswith("worktree ")):
+        if not place.name.startswith(_PREFIX) or not (place / _LOCK).exists():
+            continue
+        if (held := locks.try_lock(place / _LOCK)) is not None:
+            _remove(top, place)
+            os.close(held)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -62,3 +63,19 @@ def test_a_commit_is_shown_with_its_number_once(checkout: Path) -> None:
     commit = Commit.of(checkout, "main")
     assert str(commit) == f"main ({commit.id[:10]})"
     assert str(Commit.of(checkout, commit.id[:12])) == commit.id[:12]
+
+
+def test_what_a_killed_run_has_left_is_removed_and_a_living_ones_stays(checkout: Path) -> None:
+    commit = Commit.of(checkout, "main")
+    killed = "import os, sys; from pathlib import Path\n" + (
+        "from pytest_perfbudget.session.against.worktree import Commit, checked_out\n"
+        "with checked_out(Commit.of(Path(sys.argv[1]), 'main')) as tree:\n"
+        "    print(tree.folder, flush=True); os.kill(os.getpid(), 9)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", killed, str(checkout)], capture_output=True, text=True, check=False)
+    left = Path(done.stdout.strip())
+    assert left.is_dir()
+    with checked_out(commit) as living:
+        assert not left.parent.exists()
+        with checked_out(commit):
+            assert living.folder.is_dir()
