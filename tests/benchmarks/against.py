@@ -82,6 +82,9 @@ def main() -> None:
     found = [query["against"] for _, report in runs for test in report["tests"] for query in test["queries"]]
     verdicts = Counter(one["verdict"] for one in found if one)
     print(f"{given.runs} null runs, {sum(verdicts.values())} comparisons: {dict(verdicts)}")
+    reasons = Counter(one["reason"].rpartition(": ")[2] for one in found if one and one["verdict"] == "unjudged")
+    for reason, number in reasons.most_common(5):
+        print(f"  unjudged {number}: {reason}")
     print(f"not compared: {sum(one is None for one in found)}")
     print(f"rounds of the first connection: median {median(one['first']['n'] for one in found if one):.0f}")
     print(f"a statement: median {median(each):.2f} s, 90 % within {each[int(len(each) * 0.9)]:.2f} s")
