@@ -19,7 +19,8 @@ from pytest_perfbudget.verdict.gather import site_of
 
 KEY = "latency.regress"
 NOT_COMPARED = "not compared: --perf-against=REF names what with"
-WIDTH = 110
+WIDTH, BEFORE = 110, 30
+"""Characters of a statement that are shown, and of those before an edit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,9 +150,21 @@ def _detail(query: QueryEvidence, compared: Compared) -> Iterator[str]:
     yield f"  noise    {noise}: a statement that is the same on both sides"
     yield f"  where    {compared.layout}"
     if (old := one_line(record.sql)) != (new := one_line(query.sql)):
-        yield from ("", f"- {one_line(old, WIDTH)}", f"+ {one_line(new, WIDTH)}")
+        yield from ("", *(f"{sign} {text}" for sign, text in zip("-+", _around_the_edit(old, new), strict=True)))
     known, now = ({plan.fingerprint for plan in plans} for plans in (record.plans, query.plans))
     if known != now:
         before = next((plan.tree for plan in record.plans if plan.fingerprint not in now), ())
         after = next((plan.tree for plan in query.plans if plan.fingerprint not in known), ())
         yield from ("", *diff(before, after))
+
+
+def _around_the_edit(old: str, new: str) -> tuple[str, str]:
+    """Both texts on one line each, from a few words before they differ where they are too long to be shown whole."""
+    if max(len(old), len(new)) <= WIDTH:
+        return old, new
+    letters = enumerate(zip(old, new, strict=False))
+    alike = next((place for place, (one, other) in letters if one != other), min(len(old), len(new)))
+    start = max(alike - BEFORE, 0)
+    start = old.rfind(" ", 0, start) + 1
+    cut = "… " if start else ""
+    return cut + one_line(old[start:], WIDTH - len(cut)), cut + one_line(new[start:], WIDTH - len(cut))

@@ -45,6 +45,18 @@ def test_a_slowdown_names_both_figures_and_what_changed() -> None:
     assert fails(found, ci=False, strict=False)
 
 
+def test_a_long_statement_is_shown_from_before_the_edit() -> None:
+    long = "SELECT " + ", ".join(f"column_{number}" for number in range(30)) + " FROM orders WHERE id = $1"
+    found = slower(
+        query(long + " AND total > 5"), HELD, compared(look(Step.CANDIDATE, 0.15), look(Step.CANDIDATE, 0.15), old=long)
+    )
+    assert found
+    assert [line for line in found.detail if line[:1] in ("+", "-")] == [
+        "- … column_29 FROM orders WHERE id = $1",
+        "+ … column_29 FROM orders WHERE id = $1 AND total > 5",
+    ]
+
+
 def test_another_plan_is_shown_as_a_tree() -> None:
     found = slower(query(node="Seq Scan"), HELD, compared(look(Step.CANDIDATE, 0.9), look(Step.CANDIDATE, 0.9)))
     assert found
