@@ -155,16 +155,26 @@ def test_what_has_no_counterpart_is_unjudged_with_the_reason(shop: Repository) -
     ]
 
 
-def test_a_reference_that_cannot_run_shows_the_end_of_its_output_once(shop: Repository) -> None:
-    shop.append("conftest.py", "raise RuntimeError('main is broken')\n")
+@pytest.mark.parametrize(
+    ("file", "broken", "said"),
+    [
+        ("conftest.py", "raise RuntimeError('main is broken')\n", "RuntimeError: main is broken"),
+        ("schema.sql", "CREATE TABLE broken (;\n", 'the seed failed: syntax error at or near ";"'),
+    ],
+    ids=["conftest", "seed"],
+)
+def test_a_reference_that_cannot_run_shows_the_end_of_its_output_once(
+    shop: Repository, file: str, broken: str, said: str
+) -> None:
+    shop.append(file, broken)
     shop.write(**{"test_shop.py": TWO})
     shop.append("budgets/orders.toml", "\n[close]\n")
     shop.commit()
-    shop.edit("conftest.py", "raise RuntimeError('main is broken')\n", "")
+    shop.edit(file, broken, "")
     done = shop.against(ref="HEAD")
     assert done.code == 0, done.text
     assert done.text.count("latency.regress: its run of pytest ended with exit code 4") == 2
-    assert done.text.count("RuntimeError: main is broken") == 1
+    assert done.text.count(said) == 1
 
 
 @pytest.mark.parametrize("checkout", [True, False], ids=["unknown ref", "no checkout"])
