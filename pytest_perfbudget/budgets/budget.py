@@ -18,6 +18,9 @@ PlanBaseline = Literal["exact", "no-worse", "off"]
 Server = Literal["primary", "replica"]
 Capture = Literal["call", "test"]
 
+CLOCKED = ("latency.",)
+"""First words of the keys whose limits need quiet to be judged."""
+
 
 @dataclass(frozen=True, slots=True)
 class Limit:
@@ -102,6 +105,11 @@ class Budget:
     capture: Capture = "call"
     queries: Mapping[str, Budget] = field(default_factory=dict)
     waivers: tuple[Waiver, ...] = ()
+
+    @property
+    def timed(self) -> bool:
+        """Whether it bounds something that only a clock can say, for which nothing else may run."""
+        return any(key.startswith(CLOCKED) for one in (self, *self.queries.values()) for key in one.limits)
 
     def tables(self) -> tuple[tuple[str, At], ...]:
         """Every table a clause names, nested queries included, with the clause's place; in the order written."""

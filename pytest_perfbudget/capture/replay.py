@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -10,30 +11,24 @@ from pytest_perfbudget.model import Statement
 
 if TYPE_CHECKING:
     import psycopg
+    from psycopg.pq.abc import PGresult
 
-
-def replay(connection: psycopg.Connection[Any], statement: Statement) -> float:
-    """Seconds from send to the last row of one execution that is not prepared.
-
-    Raises:
-        psycopg.Error: the statement failed.
-    """
-    started = perf_counter()
-    send(connection, statement)
-    return perf_counter() - started
+_PLANS = "SELECT custom_plans, generic_plans FROM pg_catalog.pg_prepared_statements WHERE name = %s"
 
 
 class Replay:
     """A series of executions in the plan-cache states the application's connection would go through.
 
-    psycopg prepares at the execution after ``prepare_threshold`` (None: never); PostgreSQL then makes five custom
-    plans before it weighs the generic one. Preparing is not timed.
+    The driver prepares once a statement was sent ``Statement.prepares`` times (None: never); PostgreSQL then makes five
+    custom plans before it weighs the generic one. Preparing is not timed. With ``undo`` each execution is rolled back,
+    outside of its time. ``rows`` are those of the last execution.
     """
 
-    def __init__(self, connection: psycopg.Connection[Any], statement: Statement) -> None:
-        self._connection, self._statement = connection, statement
-        self._left = connection.prepare_threshold
+    def __init__(self, connection: psycopg.Connection[Any], statement: Statement, *, undo: bool = False) -> None:
+        self._connection, self._statement, self._undo = connection, statement, undo
+        self._unprepared = 0
         self._name = b""
+        self.rows = 0
 
     def __call__(self) -> float:
         """Seconds from send to the last row.
@@ -41,27 +36,43 @@ class Replay:
         Raises:
             psycopg.Error: the statement failed.
         """
-        if self._left:
-            self._left -= 1
-        elif self._left is not None and not self._name:
+        if not self._name and self._unprepared == self._statement.prepares:
             self._prepare()
-        return self._prepared() if self._name else replay(self._connection, self._statement)
+        with undone(self._connection) if self._undo else nullcontext():
+            started = perf_counter()
+            result = self._prepared() if self._name else send(self._connection, self._statement)
+            taken = perf_counter() - started
+        self._unprepared += not self._name
+        self.rows = result.ntuples
+        return taken
+
+    def states(self, last: int) -> dict[str, int]:
+        """Of the ``last`` executions: how many were planned anew (``first``), with a plan for their parameters
+        (``custom``), with the one for any (``generic``). The server's own counts; it goes from one to the next."""
+        counted = {"generic": 0, "custom": 0, "first": self._unprepared}
+        if self._name:
+            row = self._connection.execute(_PLANS, [self._name.decode()], prepare=False).fetchone()
+            counted["custom"], counted["generic"] = row or (0, 0)
+        found = {}
+        for state, number in counted.items():
+            if taken := min(number, last):
+                found[state], last = taken, last - taken
+        return found
 
     def _prepare(self) -> None:
         name = b"perfbudget_%x" % id(self)
         checked(self._connection.pgconn.prepare(name, self._statement.sql.encode(), self._statement.types or None))
         self._name = name
 
-    def _prepared(self) -> float:
+    def _prepared(self) -> PGresult:
         statement = self._statement
-        started = perf_counter()
-        result = self._connection.pgconn.exec_prepared(
-            self._name,
-            statement.params or None,  # type: ignore[arg-type]  # psycopg's annotation forgets NULL
-            list(statement.formats) or None,
+        return checked(
+            self._connection.pgconn.exec_prepared(
+                self._name,
+                statement.params or None,  # type: ignore[arg-type]  # psycopg's annotation forgets NULL
+                list(statement.formats) or None,
+            )
         )
-        checked(result)
-        return perf_counter() - started
 
 
 def count_work_again(connection: psycopg.Connection[Any], statement: Statement) -> dict[str, Any]:

@@ -21,7 +21,8 @@ class Statement:
     ``plans`` holds raw EXPLAIN documents, nested ones too. ``duration`` is in seconds, ``rows`` those fetched;
     ``size`` are the bytes of their values as the server sent them, None where nobody counted, and ``fetched`` says how
     they came: a key of ``FETCHES``. ``standby`` says that the server it was sent to was following another one.
-    ``origin`` is there where a mapper sent it to load a relationship.
+    ``origin`` is there where a mapper sent it to load a relationship. ``prepares`` is how many executions of it its
+    connection sends before the driver prepares it; None where it never does.
     """
 
     sql: str
@@ -42,6 +43,7 @@ class Statement:
     origin: Origin | None = None
     size: int | None = None
     fetched: str = "whole"
+    prepares: int | None = 5
 
     @property
     def planned(self) -> bool:
@@ -80,7 +82,13 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """Samples of one statement in seconds, execute to last row; ``interval`` bounds the gated quantile."""
+    """Samples of one statement in seconds, execute to last row; ``interval`` bounds the gated quantile.
+
+    ``noise`` is half the distance between their quartiles. ``saved`` are the executions that the cap would have allowed
+    besides, None where it stopped them. ``states`` says how many of the samples were planned anew (``first``), prepared
+    with a plan for their parameters (``custom``) and with the one for any (``generic``). ``bars`` are the histogram:
+    where each begins, in seconds, and how many samples are in it.
+    """
 
     n: int
     p50: float
@@ -88,6 +96,10 @@ class Latency:
     p99: float
     mean: float
     interval: tuple[float, float] | None = None
+    noise: float = 0.0
+    saved: int | None = None
+    states: dict[str, int] = field(default_factory=dict)
+    bars: tuple[tuple[float, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -149,12 +149,14 @@ class State:
         from pytest_perfbudget.plugin.marker import marked
 
         found = {item: marked(item) for item in items}
-        from pytest_perfbudget.plugin.lifecycle import Lifecycle
+        from pytest_perfbudget.plugin.lifecycle import Beside, Lifecycle, timed
 
         self.promises  # noqa: B018
         self.config.pluginmanager.register(Lifecycle(self, found), "pytest_perfbudget.lifecycle")
         if not self.worker:
             self.control()
+        elif timed(found.values(), self.promises):
+            self.config.pluginmanager.register(Beside(self), "pytest_perfbudget.beside")
 
     def control(self) -> Controller:
         if self.controller is None:

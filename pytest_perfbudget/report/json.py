@@ -172,7 +172,15 @@ def _work(work: Work | None, cost: float) -> dict[str, Any]:
 def _latency(latency: Latency) -> dict[str, Any]:
     quantiles = {f"{name}_ms": _ms(getattr(latency, name)) for name in ("p50", "p95", "p99", "mean")}
     interval = [_ms(bound) for bound in latency.interval] if latency.interval else None
-    return {"n": latency.n, **quantiles, "ci_ms": interval}
+    return {
+        "n": latency.n,
+        **quantiles,
+        "ci_ms": interval,
+        "noise_ms": _ms(latency.noise),
+        "saved": latency.saved,
+        "states": latency.states,
+        "bars": [[_ms(edge), count] for edge, count in latency.bars],
+    }
 
 
 def _ms(seconds: float) -> float:
