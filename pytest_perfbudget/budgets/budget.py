@@ -18,14 +18,14 @@ PlanBaseline = Literal["exact", "no-worse", "off"]
 Server = Literal["primary", "replica"]
 Capture = Literal["call", "test"]
 
-CLOCKED = ("latency.",)
+CLOCKED = ("latency.", "throughput.", "cpu.")
 """First words of the keys whose limits need quiet to be judged."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """The most that may be measured, or with ``least`` the least. ``unit`` is ``"s"`` (``value`` in seconds), ``"%"``
-    (``value`` a share) or the name of what is counted."""
+    """The most that may be measured, or with ``least`` the least. ``unit`` is ``"s"`` (``value`` in seconds), ``"B"``
+    (bytes), ``"%"`` (``value`` a share) or the name of what is counted."""
 
     key: str
     value: float
@@ -101,6 +101,7 @@ class Budget:
     limits: Mapping[str, Limit] = field(default_factory=dict)
     regress: Regress = Regress()
     latency_writes: bool = False
+    clients: int = 1
     route: Route | None = None
     capture: Capture = "call"
     queries: Mapping[str, Budget] = field(default_factory=dict)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import nullcontext
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -46,6 +47,17 @@ class Replay:
         self.rows = result.ntuples
         return taken
 
+    def differs(self) -> str:
+        """Why the last execution is not what the test had, in words; empty where nothing speaks against it."""
+        statement = self._statement
+        whole = statement.fetched == "whole" and statement.calls == 1 and not statement.error
+        if not whole or self.rows == statement.rows:
+            return ""
+        return (
+            f"executed again on another connection it gave {self.rows:,} rows, in the test {statement.rows:,}: "
+            "what the test's transaction has written is not seen there"
+        )
+
     def states(self, last: int) -> dict[str, int]:
         """Of the ``last`` executions: how many were planned anew (``first``), with a plan for their parameters
         (``custom``), with the one for any (``generic``). The server's own counts; it goes from one to the next."""
@@ -73,6 +85,28 @@ class Replay:
                 list(statement.formats) or None,
             )
         )
+
+
+class Calls:
+    """Statements one after the other on one connection, at each call: all of a test, or one alone."""
+
+    def __init__(
+        self, connection: psycopg.Connection[Any], statements: Sequence[Statement], *, undo: bool = False
+    ) -> None:
+        self.connection = connection
+        self.replays = [Replay(connection, statement, undo=undo) for statement in statements]
+
+    def __call__(self) -> float:
+        """Their seconds together.
+
+        Raises:
+            psycopg.Error: a statement failed.
+        """
+        return sum(replay() for replay in self.replays)
+
+    def differs(self) -> str:
+        """Of the last call, for the first statement that differs."""
+        return next((words for replay in self.replays if (words := replay.differs())), "")
 
 
 def count_work_again(connection: psycopg.Connection[Any], statement: Statement) -> dict[str, Any]:

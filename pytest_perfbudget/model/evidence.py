@@ -9,6 +9,7 @@ from pytest_perfbudget.model.fetched import Fetched
 from pytest_perfbudget.model.plan_evidence import PlanEvidence
 from pytest_perfbudget.model.probes import GenericEvidence, Probes, RuleNote
 from pytest_perfbudget.model.repetition import Origin, Repetition
+from pytest_perfbudget.model.resources import Used
 from pytest_perfbudget.sites import Site
 
 
@@ -162,7 +163,8 @@ class Environment:
 
 @dataclass(frozen=True, slots=True)
 class TestEvidence:
-    """Everything one marked test showed. ``notes`` say what of server and seed is not as the settings ask for."""
+    """Everything one marked test showed. ``notes`` say what of server and seed is not as the settings ask for; ``used``
+    is what was measured of it as a whole, where its budget asked for it."""
 
     __test__ = False
 
@@ -172,3 +174,4 @@ class TestEvidence:
     totals: dict[str, float]
     environment: Environment
     notes: tuple[str, ...] = ()
+    used: tuple[Used, ...] = ()

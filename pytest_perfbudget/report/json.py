@@ -26,6 +26,7 @@ from pytest_perfbudget.model import (
     TestResult,
     Work,
 )
+from pytest_perfbudget.model.resources import Used
 
 FORMAT = 1
 SCHEMA = Path(__file__).with_name("schema.json")
@@ -78,6 +79,7 @@ def _test(test: TestResult) -> dict[str, Any]:
         "verdict": test.verdict.value,
         "findings": [_finding(finding) for finding in test.findings],
         "queries": [_query(query) for query in test.evidence.queries] if test.evidence else [],
+        "used": [_used(one) for one in test.evidence.used] if test.evidence else [],
     }
 
 
@@ -113,6 +115,10 @@ def _query(query: QueryEvidence) -> dict[str, Any]:
         "work": _work(query.work, query.cost),
         "latency": _latency(query.latency) if query.latency else None,
     }
+
+
+def _used(used: Used) -> dict[str, Any]:
+    return {"key": used.key, "value": used.value, "unit": used.unit, "note": used.note}
 
 
 def _plan(plan: PlanEvidence) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What was timed, statement by statement: shown with ``-v``, its histogram with ``-vv``."""
+"""What was measured, shown with ``-v``: times statement by statement, their histogram with ``-vv``; resources."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pytest_perfbudget.measure.histogram import histogram
 from pytest_perfbudget.model import Latency, TestResult
 from pytest_perfbudget.statements import one_line
-from pytest_perfbudget.units import format_count, format_seconds
+from pytest_perfbudget.units import format_count, format_measure, format_seconds
 
 _WIDTH = 90
 """Characters of a statement."""
@@ -25,6 +25,15 @@ def latencies(tests: Sequence[TestResult], verbosity: int) -> list[str]:
             lines.append(f"  {case}{one_line(query.sql, _WIDTH)}")
             lines += [f"    {line}" for line in _figures(latency, verbosity)]
     return lines
+
+
+def resources(tests: Sequence[TestResult]) -> list[str]:
+    """What was measured of tests as a whole, a line each."""
+    return [
+        f"{test.nodeid}   {used.key} {format_measure(used.value, used.unit)} ({used.note})"
+        for test in tests
+        for used in (test.evidence.used if test.evidence else ())
+    ]
 
 
 def _figures(latency: Latency, verbosity: int) -> list[str]:

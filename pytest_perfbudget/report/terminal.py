@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from pytest_perfbudget.model import Problem, RunResult, TestResult, Verdict
-from pytest_perfbudget.report.latencies import latencies
+from pytest_perfbudget.report.latencies import latencies, resources
 from pytest_perfbudget.report.lines import labelled
 from pytest_perfbudget.report.tables import table
 from pytest_perfbudget.units import format_count, format_seconds
@@ -34,6 +34,7 @@ def summary(result: RunResult, verbosity: int) -> list[str]:
         lines += _noted(title, hint, [test for test in judged if _has(test, verdict)], verdict)
     if verbosity >= 1:
         lines += _section("latencies", latencies(judged, verbosity))
+        lines += _section("resources", resources(judged))
     if shown:
         lines += _section("not as profile and seed would have it", _notes(judged))
     lines += _section("problems of the whole run", [line for problem in result.problems for line in _problem(problem)])

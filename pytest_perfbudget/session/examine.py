@@ -17,8 +17,10 @@ from pytest_perfbudget.report.failure import failure
 from pytest_perfbudget.report.junit import properties
 from pytest_perfbudget.rules.subject import EVIDENCE
 from pytest_perfbudget.session.disturbed import disturbed
+from pytest_perfbudget.session.load import measure_load
 from pytest_perfbudget.session.options import Options
 from pytest_perfbudget.session.parts import Parts
+from pytest_perfbudget.session.peak import looking
 from pytest_perfbudget.session.place import Place
 from pytest_perfbudget.session.probe import Needs, Prober
 from pytest_perfbudget.session.promises import Promises
@@ -40,7 +42,7 @@ class Examiner:
         self._budget: Budget | None = None
         self._prober = Prober(place)
         self._statements: tuple[Statement, ...] = ()
-        self._resources = Resources(place.hub, str(options.root), lambda: place.standby)
+        self._resources = Resources(place.hub, str(options.root), lambda: place.standby, lambda: looking(place))
 
     def prepare(self, test: str, budget: Budget) -> None:
         """A clean database, and the drivers watched, before the fixtures of the test connect.
@@ -114,7 +116,7 @@ class Examiner:
             return evidence, Judgement((self._silent(budget),))
         evidence = self._prober.gather(evidence, self._asked(budget, evidence))
         baseline = self._promises.baseline(facts.environment.major, budget.name)
-        resources = self._resources.findings(budget)
+        used, resources = self._resources.findings(budget)
         bench = Bench(
             date.today(),
             facts.pages,
@@ -127,15 +129,22 @@ class Examiner:
         if again := recount(evidence, judgement, self._place):
             evidence = again
             judgement = judge(budget, evidence, baseline, bench)
-        evidence, latency = time_queries(budget, evidence, self._place, disturbed(self._options.debugger))
+        evidence, clocked = self._clocked(budget, replace(evidence, used=used))
         if needs := unexplained(budget, judgement, self._parts.rules):
             evidence = self._prober.gather(evidence, needs)
-        if latency or needs:
-            judgement = judge(budget, evidence, baseline, replace(bench, measured=resources + latency))
+        if clocked or needs:
+            judgement = judge(budget, evidence, baseline, replace(bench, measured=resources + clocked))
         if self._options.explain or self._options.reports:
             notes = noted(evidence.queries, self._parts.rules, recorded(evidence, baseline))
             evidence = replace(evidence, queries=notes)
         return evidence, judgement
+
+    def _clocked(self, budget: Budget, evidence: TestEvidence) -> tuple[TestEvidence, tuple[Finding, ...]]:
+        """The evidence with what only a clock can say, and the findings about it."""
+        why = disturbed(self._options.debugger)
+        evidence, latency = time_queries(budget, evidence, self._place, why)
+        evidence, load = measure_load(budget, evidence, self._place, why)
+        return evidence, latency + load
 
     def _asked(self, budget: Budget, evidence: TestEvidence) -> Needs:
         """What the budget's rules need to know of each query; who reads --perf-explain wants to hear every rule."""

@@ -11,7 +11,7 @@ from pytest_perfbudget.advice.trial import try_index
 from pytest_perfbudget.capture.borrowed import borrowed
 from pytest_perfbudget.capture.explain import fill
 from pytest_perfbudget.capture.hub import Hub
-from pytest_perfbudget.capture.replay import Replay, count_work_again
+from pytest_perfbudget.capture.replay import Calls, count_work_again
 from pytest_perfbudget.capture.server_log import LoggedStatements
 from pytest_perfbudget.errors import PerfbudgetError
 from pytest_perfbudget.model import Statement, Work
@@ -201,10 +201,10 @@ class Place:
             return try_index(connection, definition, statement, self.server.major)
 
     @contextmanager
-    def replaying(self, statement: Statement, *, undo: bool = False) -> Iterator[Replay]:
-        """A new connection without capture that executes ``statement`` at each call."""
+    def calling(self, statements: Sequence[Statement], *, undo: bool = False) -> Iterator[Calls]:
+        """A new connection without capture that executes them at each call."""
         with self.quiet() as connection:
-            yield Replay(connection, statement, undo=undo)
+            yield Calls(connection, statements, undo=undo)
 
     @contextmanager
     def undisturbed(self) -> Iterator[float]:

@@ -8,12 +8,12 @@ from dataclasses import replace
 from time import perf_counter
 
 from pytest_perfbudget.budgets.budget import Budget, Limit
-from pytest_perfbudget.capture.replay import Replay
+from pytest_perfbudget.capture.replay import Calls
 from pytest_perfbudget.errors import DisturbedError
 from pytest_perfbudget.measure.confirm import measure
 from pytest_perfbudget.measure.sampling import CAP, Cap, Decision, Sampled, State
 from pytest_perfbudget.measure.statistics import summary
-from pytest_perfbudget.model import Finding, QueryEvidence, Statement, TestEvidence, Verdict
+from pytest_perfbudget.model import Finding, QueryEvidence, TestEvidence, Verdict
 from pytest_perfbudget.session.place import Place
 from pytest_perfbudget.statements import Kind, kind, one_line
 from pytest_perfbudget.units import format_seconds
@@ -88,19 +88,20 @@ def _sampled(query: QueryEvidence, allowed: Mapping[str, float], place: Place) -
         DisturbedError: not now, or it is not what the test executed.
         psycopg.Error: it cannot be executed again.
     """
-    opened: list[Replay] = []
+    opened: list[Calls] = []
     words = f"timing {one_line(query.sql, _WIDTH)}"
     with place.progress(words), place.undisturbed() as left, ExitStack() as connections:
 
         def fresh() -> Callable[[], float]:
-            replay = connections.enter_context(place.replaying(query.executions[-1], undo=query.writes))
-            replay()
-            _check_alike(query.executions[-1], replay)
-            opened.append(replay)
-            return replay
+            calls = connections.enter_context(place.calling(query.executions[-1:], undo=query.writes))
+            calls()
+            if differs := calls.differs():
+                raise DisturbedError(differs)
+            opened.append(calls)
+            return calls
 
         sampled = measure(fresh, allowed, perf_counter, capped(left))
-        return sampled, opened[0].states(len(sampled.samples))
+        return sampled, opened[0].replays[0].states(len(sampled.samples))
 
 
 def capped(left: float) -> Cap:
@@ -108,19 +109,6 @@ def capped(left: float) -> Cap:
     if left >= CAP.seconds:
         return CAP
     return Cap(left, f"the cap of {format_seconds(left)}, what is left of measure_cap, was")
-
-
-def _check_alike(statement: Statement, replay: Replay) -> None:
-    """
-    Raises:
-        DisturbedError: as many rows as in the test did not come.
-    """
-    whole = statement.fetched == "whole" and statement.calls == 1 and not statement.error
-    if whole and replay.rows != statement.rows:
-        raise DisturbedError(
-            f"executed again on another connection it gave {replay.rows:,} rows, in the test {statement.rows:,}: "
-            "what the test's transaction has written is not seen there"
-        )
 
 
 def _finding(query: QueryEvidence, limit: Limit, decision: Decision, sampled: Sampled) -> Finding:

@@ -7,7 +7,7 @@ import psycopg
 import pytest
 
 from pytest_perfbudget.capture.hub import Hub
-from pytest_perfbudget.capture.replay import Replay, count_work_again
+from pytest_perfbudget.capture.replay import Calls, Replay, count_work_again
 from pytest_perfbudget.model import Statement
 
 
@@ -68,6 +68,24 @@ def test_a_statement_that_is_to_be_prepared_or_never(
     execute = Replay(connection, statement)
     execute(), execute()
     assert execute.states(9) == states
+
+
+def test_other_rows_than_in_the_test_are_told(connection: psycopg.Connection) -> None:
+    statement = Statement("SELECT id FROM orders LIMIT 3", rows=1_000)
+    execute, calls = Replay(connection, statement), Calls(connection, [Statement("SELECT 1", rows=1), statement])
+    assert execute() > 0
+    assert calls() > 0
+    for words in (execute.differs(), calls.differs()):
+        assert words.startswith("executed again on another connection it gave 3 rows, in the test 1,000: what the test")
+    statement.rows = 3
+    assert (execute.differs(), calls.differs()) == ("", "")
+
+
+@pytest.mark.parametrize("options", [{"fetched": "stream"}, {"calls": 3}, {"error": "57014"}])
+def test_rows_that_nobody_can_compare(connection: psycopg.Connection, options: dict[str, Any]) -> None:
+    execute = Replay(connection, Statement("SELECT id FROM orders LIMIT 3", rows=1, **options))
+    execute()
+    assert execute.differs() == ""
 
 
 def test_what_is_undone_leaves_nothing(connection: psycopg.Connection) -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from report_data import LATENCY, result, run
+from report_data import LATENCY, USED, result, run
 
 from pytest_perfbudget.model import Latency, TestResult
-from pytest_perfbudget.report.latencies import latencies
+from pytest_perfbudget.report.latencies import latencies, resources
 from pytest_perfbudget.report.terminal import summary
 
 FULL = replace(LATENCY, saved=12_345, states={"generic": 38, "custom": 2})
@@ -47,3 +47,14 @@ def test_the_summary_shows_them_to_who_asks() -> None:
     assert "perfbudget: latencies" not in summary(tests, 0)
     assert "perfbudget: latencies" in summary(tests, 1)
     assert "perfbudget: latencies" not in summary(run(timed(None)), 1)
+
+
+def test_resources_have_a_line_each() -> None:
+    test = result()
+    test = replace(test, evidence=replace(test.evidence, used=USED))
+    assert resources([result(), test]) == [
+        f"{test.nodeid}   cpu.per_call 2.1 ms (n=90 on 3 backends)",
+        f"{test.nodeid}   memory.peak 3 MB (n=7)",
+    ]
+    assert "perfbudget: resources" in summary(run(test), 1)
+    assert "perfbudget: resources" not in summary(run(test), 0)
