@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import nullcontext
+from itertools import count
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from psycopg.pq.abc import PGresult
 
 _PLANS = "SELECT custom_plans, generic_plans FROM pg_catalog.pg_prepared_statements WHERE name = %s"
+
+_NUMBERS = count()
+"""Of prepared statements: several series can follow each other on one connection."""
 
 
 class Replay:
@@ -72,7 +76,7 @@ class Replay:
         return found
 
     def _prepare(self) -> None:
-        name = b"perfbudget_%x" % id(self)
+        name = b"perfbudget_%d" % next(_NUMBERS)
         checked(self._connection.pgconn.prepare(name, self._statement.sql.encode(), self._statement.types or None))
         self._name = name
 
@@ -103,6 +107,10 @@ class Calls:
             psycopg.Error: a statement failed.
         """
         return sum(replay() for replay in self.replays)
+
+    def another(self, sql: str) -> Replay:
+        """A statement of ours on the same connection, planned anew each time."""
+        return Replay(self.connection, Statement(sql, prepares=None))
 
     def differs(self) -> str:
         """Of the last call, for the first statement that differs."""

@@ -14,7 +14,7 @@ from pytest_perfbudget.units import format_seconds
 ROUND = 0.02
 """Seconds that a round of calls takes at the least: what starting and joining the clients costs is lost in it."""
 ROUNDS_BEFORE = 1
-FEWEST, MOST = 3, 12
+FEWEST, MOST = 6, 12
 """Backends that a CPU time rests on."""
 ALIKE = 1.02
 """The least figures of two backends no further apart are the floor: what disturbs adds something else to each."""

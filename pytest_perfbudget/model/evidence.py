@@ -88,7 +88,8 @@ class Latency:
     ``noise`` is half the distance between their quartiles. ``saved`` are the executions that the cap would have allowed
     besides, None where it stopped them. ``states`` says how many of the samples were planned anew (``first``), prepared
     with a plan for their parameters (``custom``) and with the one for any (``generic``). ``bars`` are the histogram:
-    where each begins, in seconds, and how many samples are in it.
+    where each begins, in seconds, and how many samples are in it. ``calibration`` is the factor by which reference
+    queries took longer than on a known machine, on the same connection.
     """
 
     n: int
@@ -101,6 +102,7 @@ class Latency:
     saved: int | None = None
     states: dict[str, int] = field(default_factory=dict)
     bars: tuple[tuple[float, int], ...] = ()
+    calibration: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -184,6 +184,7 @@ def _latency(latency: Latency) -> dict[str, Any]:
         "ci_ms": interval,
         "noise_ms": _ms(latency.noise),
         "saved": latency.saved,
+        "calibration": round(latency.calibration, 3) if latency.calibration else None,
         "states": latency.states,
         "bars": [[_ms(edge), count] for edge, count in latency.bars],
     }

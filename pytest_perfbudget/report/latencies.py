@@ -49,6 +49,8 @@ def _quality(latency: Latency) -> list[str]:
         low, high = (format_seconds(bound) for bound in latency.interval)
         parts.append(f"interval {low} to {high}")
     parts.append(f"noise ±{format_seconds(latency.noise)}")
+    if latency.calibration:
+        parts.append(f"calibration {latency.calibration:.2f}")
     if latency.saved is not None:
         parts.append(f"{format_count(latency.saved)} executions saved")
     if len(latency.states) > 1:

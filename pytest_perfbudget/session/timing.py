@@ -10,10 +10,11 @@ from time import perf_counter
 from pytest_perfbudget.budgets.budget import Budget, Limit
 from pytest_perfbudget.capture.replay import Calls
 from pytest_perfbudget.errors import DisturbedError
+from pytest_perfbudget.measure.calibration import calibration
 from pytest_perfbudget.measure.confirm import measure
 from pytest_perfbudget.measure.sampling import CAP, Cap, Decision, Sampled, State
 from pytest_perfbudget.measure.statistics import summary
-from pytest_perfbudget.model import Finding, QueryEvidence, TestEvidence, Verdict
+from pytest_perfbudget.model import Finding, Latency, QueryEvidence, TestEvidence, Verdict
 from pytest_perfbudget.session.place import Place
 from pytest_perfbudget.statements import Kind, kind, one_line
 from pytest_perfbudget.units import format_seconds
@@ -65,24 +66,23 @@ def _time(
             _unjudged(query, limit, "the statement writes; latency.writes = true times it") for limit in limits.values()
         ]
     try:
-        sampled, states = _sampled(query, {name: limit.value for name, limit in limits.items()}, place)
+        sampled, latency = _sampled(query, {name: limit.value for name, limit in limits.items()}, place)
     except DisturbedError as error:
         return query, [_unjudged(query, limit, error.what) for limit in limits.values()]
     except psycopg.Error as error:
         why = f"it could not be executed again: {str(error).splitlines()[0]}"
         return query, [_unjudged(query, limit, why) for limit in limits.values()]
-    shown = next((name for name in ("p95", "p50", "p99", "mean") if name in limits), None)
     findings = [
         _finding(query, limits[name], decision, sampled)
         for name, decision in sampled.decisions.items()
         if decision.state is not State.WITHIN
     ]
-    latency = sampled.latency(shown)
-    return replace(query, latency=replace(latency, states=states) if latency else None), findings
+    return replace(query, latency=latency), findings
 
 
-def _sampled(query: QueryEvidence, allowed: Mapping[str, float], place: Place) -> tuple[Sampled, dict[str, int]]:
-    """The samples, and the states of the server's plan cache that they were taken in.
+def _sampled(query: QueryEvidence, allowed: Mapping[str, float], place: Place) -> tuple[Sampled, Latency | None]:
+    """The samples, and what is shown of them: with the states of the server's plan cache that they were taken in, and
+    how fast the machine was.
 
     Raises:
         DisturbedError: not now, or it is not what the test executed.
@@ -101,7 +101,11 @@ def _sampled(query: QueryEvidence, allowed: Mapping[str, float], place: Place) -
             return calls
 
         sampled = measure(fresh, allowed, perf_counter, capped(left))
-        return sampled, opened[0].replays[0].states(len(sampled.samples))
+        latency = sampled.latency(next((name for name in ("p95", "p50", "p99", "mean") if name in allowed), None))
+        if latency is None:
+            return sampled, None
+        states, factor = opened[0].replays[0].states(latency.n), calibration(opened[0].another)
+        return sampled, replace(latency, states=states, calibration=factor)
 
 
 def capped(left: float) -> Cap:

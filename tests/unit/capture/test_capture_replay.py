@@ -70,6 +70,15 @@ def test_a_statement_that_is_to_be_prepared_or_never(
     assert execute.states(9) == states
 
 
+def test_series_follow_each_other_on_one_connection(
+    connection: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next one can have the address of one that was let go."""
+    monkeypatch.setattr("pytest_perfbudget.capture.replay.id", lambda one: 1, raising=False)
+    for _ in range(2):
+        assert Replay(connection, Statement("SELECT 1", prepares=0))() > 0
+
+
 def test_other_rows_than_in_the_test_are_told(connection: psycopg.Connection) -> None:
     statement = Statement("SELECT id FROM orders LIMIT 3", rows=1_000)
     execute, calls = Replay(connection, statement), Calls(connection, [Statement("SELECT 1", rows=1), statement])

@@ -57,7 +57,7 @@ def test_the_figures_of_a_failed_run() -> None:
     ]
     assert test["queries"][0]["latency"] == {
         "n": 40, "p50_ms": 31.2, "p95_ms": 41.8, "p99_ms": 44.4, "mean_ms": 32.1, "ci_ms": [40.5, 43.1],
-        "noise_ms": 1.3, "saved": 900, "states": {"generic": 40}, "bars": [[31.0, 39], [41.8, 1]],
+        "noise_ms": 1.3, "saved": 900, "calibration": 1.31, "states": {"generic": 40}, "bars": [[31.0, 39], [41.8, 1]],
     }  # fmt: skip
     assert test["queries"][0]["work"]["inexact"] == ["rows"]
     assert report["problems"][1]["site"] is None

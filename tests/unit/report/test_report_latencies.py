@@ -26,12 +26,13 @@ def test_the_figures_and_what_they_rest_on() -> None:
         test.nodeid,
         f"  case rare: {query.sql}",
         "    p50 31.2 ms   p95 41.8 ms   p99 44.4 ms   mean 32.1 ms",
-        "    n=40, interval 40.5 ms to 43.1 ms, noise ±1.3 ms, 12,345 executions saved, 38 generic plan, 2 custom plan",
+        "    n=40, interval 40.5 ms to 43.1 ms, noise ±1.3 ms, calibration 1.31, 12,345 executions saved, "
+        "38 generic plan, 2 custom plan",
     ]
 
 
 def test_what_is_not_known_is_not_said() -> None:
-    test = timed(replace(FULL, interval=None, saved=None, states={"first": 40}))
+    test = timed(replace(FULL, interval=None, saved=None, calibration=None, states={"first": 40}))
     assert latencies([test], 1)[-1] == "    n=40, noise ±1.3 ms, planned anew"
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import psycopg
+import pytest
 
 from pytest_perfbudget.budgets.budget import Budget, Limit
 from pytest_perfbudget.errors import At, DisturbedError
+from pytest_perfbudget.measure.calibration import REFERENCES
 from pytest_perfbudget.model import Environment, QueryEvidence, Statement, TestEvidence
 from pytest_perfbudget.session.timing import capped, time_queries
 
@@ -28,6 +30,9 @@ class Calls:
 
     def differs(self) -> str:
         return self.words
+
+    def another(self, sql: str) -> Callable[[], float]:
+        return lambda: 2 * REFERENCES[sql]
 
     def states(self, last: int) -> dict[str, int]:
         return {"generic": last}
@@ -82,6 +87,7 @@ def test_within_says_nothing_and_is_in_the_evidence() -> None:
     latency = timed.queries[0].latency
     assert findings == ()
     assert (latency.n, latency.p95, latency.states) == (96, 0.001, {"generic": 96})
+    assert latency.calibration == pytest.approx(2)
     assert place.said == ["timing SELECT 1"]
 
 
