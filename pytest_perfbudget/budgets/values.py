@@ -43,6 +43,8 @@ def _number(entry: Entry) -> float:
         raise entry.refuse(f"is not {noun}", f"write {_meant(entry)}")
     if value < 0:
         raise entry.refuse("is less than 0", f"write 0 to allow none, or more: {key.example}")
+    if key.least and value == 0:
+        raise entry.refuse("requires nothing", f"write {key.example}")
     return float(value)
 
 
