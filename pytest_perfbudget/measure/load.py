@@ -14,10 +14,10 @@ from pytest_perfbudget.units import format_seconds
 ROUND = 0.02
 """Seconds that a round of calls takes at the least: what starting and joining the clients costs is lost in it."""
 ROUNDS_BEFORE = 1
-FEWEST, MOST = 6, 12
+FEWEST, MOST = 8, 20
 """Backends that a CPU time rests on."""
-ALIKE = 1.02
-"""The least figures of two backends no further apart are the floor: what disturbs adds something else to each."""
+AGREEING, ALIKE = 3, 1.03
+"""So many least figures that are no further apart are the floor: what disturbs adds something else to each."""
 SLICE = 0.1
 """Seconds that a backend is measured for."""
 BATCH = 0.002
@@ -63,7 +63,7 @@ def cpu_time(
     """The floor of several backends' CPU times.
 
     ``fresh`` connects and gives what executes as many calls as it is told, and returns the CPU seconds of them all.
-    What is clearly ``allowed`` on one backend is so; else backends are asked until two agree on the least.
+    What is clearly ``allowed`` on one backend is so; else backends are asked until three agree on the least.
     """
     started = clock()
     figures: list[float] = []
@@ -85,7 +85,9 @@ def cpu_time(
 
 def _settled(figures: Sequence[float], allowed: float) -> bool:
     least = sorted(figures)
-    return bool(least) and (least[0] <= CLEAR * allowed or (len(least) >= FEWEST and least[1] <= ALIKE * least[0]))
+    return bool(least) and (
+        least[0] <= CLEAR * allowed or (len(least) >= FEWEST and least[AGREEING - 1] <= ALIKE * least[0])
+    )
 
 
 def _sampled(execute: Callable[[int], float], clock: Callable[[], float], left: float) -> tuple[list[float], int]:

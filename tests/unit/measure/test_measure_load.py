@@ -42,16 +42,18 @@ def test_what_is_clearly_allowed_needs_one_backend() -> None:
     assert cpu(Connections(0.001), 0.002) == (State.WITHIN, 0.001, 1)
 
 
-def test_what_is_not_is_asked_of_several_until_two_agree() -> None:
+def test_what_is_not_is_asked_of_several_until_three_agree() -> None:
     assert cpu(Connections(0.003), 0.002) == (State.BEYOND, 0.003, FEWEST)
     assert cpu(Connections(0.00195), 0.002) == (State.WITHIN, 0.00195, FEWEST)
-    scattered = Connections(0.0039, 0.0036, 0.0033, 0.003, 0.0035, 0.00301)
-    assert cpu(scattered, 0.002) == (State.BEYOND, 0.003, 6)
+    scattered = Connections(*[0.0039, 0.003, 0.0036, 0.0033, 0.00301, 0.0035] * 2)
+    assert cpu(scattered, 0.002) == (State.BEYOND, 0.003, 8)
+    scattered = Connections(0.0039, 0.0036, 0.0033, 0.003, 0.0035, 0.0042, 0.0045, 0.0048, 0.00301, 0.0051, 0.00302)
+    assert cpu(scattered, 0.002) == (State.BEYOND, 0.003, 11)
 
 
 def test_backends_that_never_agree_are_beyond_if_all_of_them_are() -> None:
     draw = random.Random(3)
-    assert cpu(Connections(*[0.003 * 1.1**n for n in range(MOST)]), 0.002) == (State.BEYOND, 0.003, MOST)
+    assert cpu(Connections(*[0.003 * 1.1**n for n in range(MOST)], wall=0.001), 0.002) == (State.BEYOND, 0.003, MOST)
     found = cpu(Connections(*[draw.uniform(0.0015, 0.0018) for _ in range(MOST)]), 0.002)
     assert found[0] is State.WITHIN
 
