@@ -3,7 +3,8 @@
     python tests/benchmarks/cpu_time.py [--repetitions 30]
 
 Each repetition is a whole measurement, as of a statement that is near its limit. Printed are the median of the
-repetitions, how many lie within ±5 % of it, and by how much the neighbour moves it.
+repetitions, how many lie within ±5 % of it, and by how much the neighbour moves it. Then changes that alter no count of
+blocks, beside the neighbour: how often the figure of the changed statement is 5 % above every one of the old.
 """
 
 from __future__ import annotations
@@ -41,6 +42,14 @@ STATEMENTS = {
     "sort": "SELECT note FROM orders ORDER BY note LIMIT 3",
     "join": "SELECT count(*) FROM orders o JOIN orders p USING (id) WHERE o.customer < 50",
     "hash, 20,000 groups": "SELECT note, count(*) FROM orders GROUP BY note LIMIT 3",
+}
+BLIND = {
+    "regular expression per row": (
+        "SELECT count(*) FROM orders WHERE customer + 0 < 400",
+        "SELECT count(*) FROM orders WHERE customer + 0 < 400 AND note ~ '(a|b)+c.*[0-9]$'",
+    ),
+    "wider SELECT": ("SELECT id FROM orders WHERE customer < 100", "SELECT * FROM orders WHERE customer < 100"),
+    "int to numeric": ("SELECT sum(id) FROM orders", "SELECT sum(id::numeric) FROM orders"),
 }
 NEIGHBOUR = """
 import random, time
@@ -96,6 +105,7 @@ def main() -> None:
         for statement in SCHEMA.split(";"):
             server.admin.execute(statement.encode())
         table(server, repetitions)
+        blind_spots(server, max(repetitions // 3, 2))
     finally:
         server.close()
 
@@ -126,6 +136,28 @@ def table(server: Server, repetitions: int) -> None:
     headers = ["statement", "beside", "CPU time", "within 5%", "spread", "moved", "backends", "took"]
     print(tabulate(rows, headers=headers, disable_numparse=True))
     print("load average:", *(f"{load:.1f}" for load in os.getloadavg()), "on", os.cpu_count(), "processors")
+
+
+def blind_spots(server: Server, repetitions: int) -> None:
+    rows = []
+    with neighbour(True):
+        for name, statements in BLIND.items():
+            buffers = [_buffers(server, sql) for sql in statements]
+            old, new = ([measured(server, sql).seconds for _ in range(repetitions)] for sql in statements)
+            caught = sum(figure > 1.05 * max(old) for figure in new)
+            change = f"{median(new) / median(old) - 1:+.0%}"
+            rows.append([name, *map(str, buffers), format_seconds(median(old)), format_seconds(median(new)), change,
+                         f"{caught}/{repetitions}"])  # fmt: skip
+    headers = ["change", "blocks", "then", "CPU time", "then", "by", "caught"]
+    print()
+    print(tabulate(rows, headers=headers, disable_numparse=True))
+
+
+def _buffers(server: Server, sql: str) -> int:
+    explain = f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {sql}"
+    for _ in range(2):  # the first reads the catalogues too
+        ((plan,),) = server.admin.execute(explain.encode()).fetchone()
+    return int(plan["Plan"]["Shared Hit Blocks"] + plan["Plan"]["Shared Read Blocks"])
 
 
 if __name__ == "__main__":
