@@ -1,6 +1,6 @@
 """What ``cpu.per_call`` gives for statements that do not change, quiet and beside a busy neighbour.
 
-    python tests/benchmarks/cpu_time.py [--repetitions 30]
+    python tests/benchmarks/cpu_time.py [--repetitions 30] [--statements WORD]
 
 Each repetition is a whole measurement, as of a statement that is near its limit. Printed are the median of the
 repetitions, how many lie within ±5 % of it, and by how much the neighbour moves it. Then changes that alter no count of
@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from statistics import fmean, median
 from time import perf_counter
@@ -97,30 +97,33 @@ def neighbour(wanted: bool) -> Iterator[None]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--repetitions", type=int, default=30)
-    repetitions = parser.parse_args().repetitions
+    parser.add_argument("--statements", default="", help="only those with this word in their name")
+    arguments = parser.parse_args()
+    repetitions = arguments.repetitions
+    named = {name: sql for name, sql in STATEMENTS.items() if arguments.statements in name}
     cache = os.environ.get("PERFBUDGET_TEST_CACHE") or tempfile.mkdtemp(prefix="perfbudget-test-cache-")
     server = Embedded().start(Request(run=uuid.uuid4().hex, cache=cache))
     try:
         server.admin.execute("DROP TABLE IF EXISTS orders")
         for statement in SCHEMA.split(";"):
             server.admin.execute(statement.encode())
-        table(server, repetitions)
+        table(server, named, repetitions)
         blind_spots(server, max(repetitions // 3, 2))
     finally:
         server.close()
 
 
-def table(server: Server, repetitions: int) -> None:
+def table(server: Server, statements: Mapping[str, str], repetitions: int) -> None:
     quiet: dict[str, float] = {}
     rows = []
     for busy in (False, True):
-        found: dict[str, list[CpuTime]] = {name: [] for name in STATEMENTS}
+        found: dict[str, list[CpuTime]] = {name: [] for name in statements}
         started = perf_counter()
         with neighbour(busy):
             for _ in range(repetitions):
-                for name, sql in STATEMENTS.items():
+                for name, sql in statements.items():
                     found[name].append(measured(server, sql))
-        spent = (perf_counter() - started) / repetitions / len(STATEMENTS)
+        spent = (perf_counter() - started) / repetitions / len(statements)
         for name, series in found.items():
             figures = [one.seconds for one in series]
             middle = median(figures)
