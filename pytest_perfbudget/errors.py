@@ -82,6 +82,13 @@ class SeedError(PerfbudgetError):
     """
 
 
+class DisturbedError(PerfbudgetError):
+    """Nothing can be measured by the clock now; ``what`` says why. A limit on time is ``unjudged`` then.
+
+    Common causes: a test of another worker that does not end; the time a run may measure for is used up.
+    """
+
+
 class PlanError(PerfbudgetError):
     """A document is not a plan of PostgreSQL's EXPLAIN (FORMAT JSON).
 

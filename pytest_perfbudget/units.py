@@ -8,6 +8,10 @@ _SECONDS = {"us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60.0}
 _DURATION = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*(us|µs|ms|s|min)\s*$")
 _PERCENT = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*%\s*$")
 
+_BYTES = {"bytes": 1, "kb": 1 << 10, "mb": 1 << 20, "gb": 1 << 30}
+_SIZE = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*(bytes|kB|MB|GB)\s*$", re.IGNORECASE)
+
+SIZE_FORMS = '"64 MB", "512 kB", "1.5 GB"'
 DURATION_FORMS = '"5 ms", "800 us", "1.5 s", "2 min"'
 
 
@@ -33,6 +37,18 @@ def ratio(text: str) -> float:
     if not match:
         raise ValueError(f"{text!r} is not a percentage")
     return float(match[1]) / 100
+
+
+def size(text: str) -> float:
+    """``"64 MB"`` → 67108864, by 1024s as PostgreSQL counts.
+
+    Raises:
+        ValueError: the text is not a number with one of the units bytes, kB, MB, GB.
+    """
+    match = _SIZE.match(text)
+    if not match:
+        raise ValueError(f"{text!r} is not a size")
+    return float(match[1]) * _BYTES[match[2].lower()]
 
 
 def format_seconds(value: float) -> str:
@@ -64,7 +80,12 @@ def format_count(value: float) -> str:
 
 
 def format_measure(value: float, unit: str) -> str:
-    """A number in its unit, as every reader shows it: seconds ``"s"``, a share ``"%"``, or what is counted."""
+    """A number in its unit, as every reader shows it: seconds ``"s"``, a share ``"%"``, bytes ``"B"``, a rate
+    ``"calls/s"``, or what is counted."""
     if unit == "%":
         return f"{value * 100:.1f}".removesuffix(".0") + "%"
+    if unit == "B":
+        return format_bytes(value)
+    if unit == "calls/s":
+        return f"{_three(value)} {unit}"
     return format_seconds(value) if unit == "s" else format_count(value)

@@ -18,11 +18,14 @@ PlanBaseline = Literal["exact", "no-worse", "off"]
 Server = Literal["primary", "replica"]
 Capture = Literal["call", "test"]
 
+CLOCKED = ("latency.", "throughput.", "cpu.")
+"""First words of the keys whose limits need quiet to be judged."""
+
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """The most that may be measured, or with ``least`` the least. ``unit`` is ``"s"`` (``value`` in seconds), ``"%"``
-    (``value`` a share) or the name of what is counted."""
+    """The most that may be measured, or with ``least`` the least. ``unit`` is ``"s"`` (``value`` in seconds), ``"B"``
+    (bytes), ``"%"`` (``value`` a share) or the name of what is counted."""
 
     key: str
     value: float
@@ -109,10 +112,16 @@ class Budget:
     latency_writes: bool = False
     latency_regress: Slowdown | None = None
     latency_always: bool = False
+    clients: int = 1
     route: Route | None = None
     capture: Capture = "call"
     queries: Mapping[str, Budget] = field(default_factory=dict)
     waivers: tuple[Waiver, ...] = ()
+
+    @property
+    def timed(self) -> bool:
+        """Whether it bounds something that only a clock can say, for which nothing else may run."""
+        return any(key.startswith(CLOCKED) for one in (self, *self.queries.values()) for key in one.limits)
 
     def tables(self) -> tuple[tuple[str, At], ...]:
         """Every table a clause names, nested queries included, with the clause's place; in the order written."""

@@ -18,6 +18,8 @@ class Kind(StrEnum):
     CHOICE = "choice"
     SWITCH = "true or false"
     TEXT = "text"
+    SIZE = "size"
+    NATURAL = "whole number from 1"
     TABLE = "table"
     TABLES = "list of tables"
 
@@ -40,9 +42,9 @@ class Key:
     @property
     def limits(self) -> bool:
         """Whether the value is a number that a measurement is held to."""
-        return self.kind in (Kind.COUNT, Kind.NUMBER, Kind.DURATION) or self.least
+        return self.kind in (Kind.COUNT, Kind.NUMBER, Kind.DURATION, Kind.SIZE) or self.least
 
     @property
     def least(self) -> bool:
         """Whether the measurement may not be less; otherwise it may not be more."""
-        return self.name.endswith(".hit_rate")
+        return self.name.endswith((".hit_rate", ".min"))

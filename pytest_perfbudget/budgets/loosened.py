@@ -86,6 +86,8 @@ def _switches(old: Budget, new: Budget) -> Iterator[str]:
         yield f"work.regress {_margin(old.regress)} → {_margin(new.regress)}  ({new.at})"
     if old.latency_writes and not new.latency_writes:
         yield f"latency.writes true → false  ({new.at})"
+    if new.clients < old.clients:
+        yield f"clients {old.clients} → {new.clients}  ({new.at})"
     if old.capture == "test" and new.capture == "call":
         yield f"capture test → call  ({new.at})"
 

@@ -12,11 +12,12 @@ from pytest_perfbudget.budgets.entries import Entry, Source, entries
 from pytest_perfbudget.budgets.keys import BY_NAME
 from pytest_perfbudget.budgets.places import Path, written
 from pytest_perfbudget.budgets.rules import rules
-from pytest_perfbudget.budgets.values import choice, clauses, limit, regress, slowdown, switch
+from pytest_perfbudget.budgets.values import choice, clauses, limit, natural, regress, slowdown, switch
 from pytest_perfbudget.budgets.waivers import waivers
 from pytest_perfbudget.errors import BudgetError
 
-_WHOLE = tuple(name for name in BY_NAME if name.startswith(("pool.", "plan_cache.")))
+_OF_THE_TEST = ("pool.", "plan_cache.", "throughput.", "clients", "cpu.", "memory.")
+_WHOLE = tuple(name for name in BY_NAME if name.startswith(_OF_THE_TEST))
 
 _ELSEWHERE = {
     "suite": ("query", "waive"),
@@ -76,6 +77,8 @@ def _take(budget: Budget, entry: Entry, source: Source, scope: Scope) -> Budget:
             return replace(budget, latency_regress=slowdown(entry))
         case "latency.always":
             return replace(budget, latency_always=switch(entry))
+        case "clients":
+            return replace(budget, clients=natural(entry))
         case "work.regress":
             return replace(budget, regress=regress(entry))
         case "waive":

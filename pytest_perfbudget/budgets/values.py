@@ -11,7 +11,10 @@ from pytest_perfbudget.budgets.entries import Entry
 from pytest_perfbudget.budgets.key import Kind
 from pytest_perfbudget.budgets.nearest import did_you_mean
 from pytest_perfbudget.errors import BudgetError
-from pytest_perfbudget.units import DURATION_FORMS, ratio, seconds
+from pytest_perfbudget.units import DURATION_FORMS, SIZE_FORMS, ratio, seconds, size
+
+CLIENTS = 64
+"""The most that call at once: a server allows 100 connections unless it is told otherwise."""
 
 LEAST, MOST = 0.02, 10.0
 """The slowdowns that ``latency.regress`` can be."""
@@ -23,7 +26,7 @@ def limit(entry: Entry) -> Limit:
     Raises:
         BudgetError: another type, a number without its unit, less than zero, a share above 100 %.
     """
-    read = {Kind.DURATION: _duration, Kind.PERCENTAGE: _share}.get(entry.key.kind, _number)
+    read = {Kind.DURATION: _duration, Kind.PERCENTAGE: _share, Kind.SIZE: _size}.get(entry.key.kind, _number)
     text = entry.places.text(entry.path, entry.value)
     return Limit(entry.key.name, read(entry), entry.key.unit, text, entry.at, entry.key.least)
 
@@ -43,6 +46,8 @@ def _number(entry: Entry) -> float:
         raise entry.refuse(f"is not {noun}", f"write {_meant(entry)}")
     if value < 0:
         raise entry.refuse("is less than 0", f"write 0 to allow none, or more: {key.example}")
+    if key.least and value == 0:
+        raise entry.refuse("requires nothing", f"write {key.example}")
     return float(value)
 
 
@@ -66,6 +71,29 @@ def _duration(entry: Entry) -> float:
     if bound == 0:
         raise entry.refuse("allows no time at all", f"write {entry.key.example}")
     return bound
+
+
+def _size(entry: Entry) -> float:
+    value = entry.value
+    try:
+        bound = size(value if isinstance(value, str) else "")
+    except ValueError:
+        raise entry.refuse("is not a size", f"write {entry.key.example}", f"forms: {SIZE_FORMS}") from None
+    if bound == 0:
+        raise entry.refuse("allows no memory at all", f"write {entry.key.example}")
+    return bound
+
+
+def natural(entry: Entry) -> int:
+    """A whole number from 1 to :data:`CLIENTS`.
+
+    Raises:
+        BudgetError: anything else.
+    """
+    value = entry.value
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= CLIENTS:
+        raise entry.refuse(f"is not a whole number from 1 to {CLIENTS}", f"write {entry.key.example}")
+    return value
 
 
 def regress(entry: Entry) -> Regress:

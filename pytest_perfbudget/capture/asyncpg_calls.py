@@ -20,7 +20,7 @@ def begin(hub: Hub | None, protocol: Any) -> Call | None:
     if hub is None or (tap := tap_of(protocol, hub)) is None or (call := hub.begin()) is None:
         return None
     tap.enter(call.recording)
-    call.standby = tap.standby
+    call.standby, call.prepares = tap.standby, tap.prepares
     return call
 
 

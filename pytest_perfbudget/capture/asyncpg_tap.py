@@ -27,6 +27,7 @@ class AsyncpgTap(Portals):
         standby = getattr(settings, "in_hot_standby", "off") == "on"
         super().__init__(connection._params.database, standby, connection.get_server_pid())
         self._connection = ref(connection)
+        self.prepares = 0 if connection._config.statement_cache_size else None
         self.prepared: dict[str, float] = {}
         self.kinds: dict[Any, Kinds] = {}
 

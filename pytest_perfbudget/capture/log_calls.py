@@ -21,10 +21,12 @@ from pytest_perfbudget.postgres.log_formats import Entry
 from pytest_perfbudget.statements.tokens import tokens
 
 _TIMED = re.compile(
-    r"duration: (?P<ms>[\d.]+) ms  (?:statement|(?P<step>parse|bind|execute fetch from|execute) \S+): (?P<sql>.*)",
+    r"duration: (?P<ms>[\d.]+) ms  "
+    r"(?:statement|(?P<step>parse|bind|execute fetch from|execute) (?P<name>\S+)): (?P<sql>.*)",
     re.DOTALL,
 )
 _PARAMETER = re.compile(r"\$\d+ = (?:NULL|'((?:[^']|'')*)')")
+_UNNAMED = "<unnamed>"
 _OF_TRANSACTIONS = frozenset(
     ("begin", "start", "commit", "end", "rollback", "abort", "savepoint", "release", "deallocate", "")
 )
@@ -68,7 +70,7 @@ class _Session:
         if (body := auto_explain.document(entry.message.encode())) is not None:
             self._plan(body)
         elif timed := _TIMED.match(entry.message):
-            self._timed(timed["step"] or "", float(timed["ms"]) / 1000, timed["sql"], entry)
+            self._timed(timed["step"] or "", float(timed["ms"]) / 1000, timed["sql"], entry, timed["name"])
         elif entry.severity in ("ERROR", "FATAL") and entry.statement:
             self._failed(entry)
 
@@ -80,7 +82,7 @@ class _Session:
             self.waiting.remove(owner)
             self._give(owner, len(self.held))
 
-    def _timed(self, step: str, seconds: float, sql: str, entry: Entry) -> None:
+    def _timed(self, step: str, seconds: float, sql: str, entry: Entry, name: str | None) -> None:
         if step in ("parse", "bind"):
             self.spent += seconds
             return
@@ -91,7 +93,9 @@ class _Session:
             cursor = self.cursors.get(_cursor(sql))
             self._more(cursor if verb != "close" else None, seconds)
         elif verb not in _OF_TRANSACTIONS:
-            self._sent(step, verb, self._call(sql, seconds, entry))
+            call = self._call(sql, seconds, entry)
+            call.prepares = 0 if name and name != _UNNAMED else None
+            self._sent(step, verb, call)
 
     def _sent(self, step: str, verb: str, call: Call) -> None:
         own = [place for place, body in enumerate(self.held, 1) if auto_explain.query_text(body) == call.query]

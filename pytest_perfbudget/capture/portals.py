@@ -20,7 +20,8 @@ Rows = list[tuple[bytes | None, ...]]
 class Portals:
     """The state a driver keeps for each connection it has seen, whose server process is ``backend``. ``cursors`` are
     the server-side ones that are open, by name; ``stepping`` is the call under way where the thread or task that reads
-    the notice does not know it."""
+    the notice does not know it. ``prepares`` is how many executions of a statement are sent before it is prepared, None
+    where it never is."""
 
     __slots__ = (
         "__weakref__",
@@ -30,6 +31,7 @@ class Portals:
         "cursors",
         "database",
         "portal",
+        "prepares",
         "recording",
         "standby",
         "stepping",
@@ -42,6 +44,7 @@ class Portals:
         self.database = database
         self.backend = backend
         self.standby = standby
+        self.prepares: int | None = None
         self.cursors: dict[str, Call] = {}
         self.stepping: Call | None = None
         self.portal: Call | None = None

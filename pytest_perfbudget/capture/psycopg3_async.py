@@ -12,7 +12,16 @@ from functools import wraps
 from typing import Any
 
 from pytest_perfbudget.capture.hub import CURRENT
-from pytest_perfbudget.capture.psycopg3_calls import Counted, begin, copied_out, failed, measure_copy, sent, sent_many
+from pytest_perfbudget.capture.psycopg3_calls import (
+    Counted,
+    asked,
+    begin,
+    copied_out,
+    failed,
+    measure_copy,
+    sent,
+    sent_many,
+)
 from pytest_perfbudget.capture.psycopg3_sync import Method, Returned, Watch, reset
 from pytest_perfbudget.capture.record import Call
 
@@ -23,6 +32,8 @@ def execute(original: Method, watch: Watch, returned: Returned = sent) -> Method
         __tracebackhide__ = True
         if (call := begin(watch.hub, self)) is None:
             return await original(self, query, params, **options)
+        if options:
+            asked(call, options)
         token = CURRENT.set(call)
         try:
             result = await original(self, query, params, **options)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import wraps
 from time import perf_counter
 from typing import Any
@@ -34,7 +34,7 @@ def begin(hub: Hub | None, cursor: Any) -> Call | None:
         return None
     if tap.recording is not call.recording:
         tap.enter(call.recording)
-    call.standby = tap.standby
+    call.standby, call.prepares = tap.standby, tap.prepares
     if pgconn.pipeline_status:
         _join_pipeline(call, tap, cursor.connection)
     return call
@@ -118,6 +118,12 @@ class Counted:
         for one in self._sets:
             self.n += 1
             yield one
+
+
+def asked(call: Call, options: Mapping[str, Any]) -> None:
+    """``prepare=True`` prepares the statement at once, ``prepare=False`` never."""
+    if (prepare := options.get("prepare")) is not None:
+        call.prepares = 0 if prepare else None
 
 
 def _join_pipeline(call: Call, tap: Tap, connection: Any) -> None:

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from pytest_perfbudget.capture.hub import CURRENT, Hub
 from pytest_perfbudget.capture.psycopg3_calls import (
     Counted,
+    asked,
     begin,
     copied_out,
     failed,
@@ -43,6 +44,8 @@ def execute(original: Method, watch: Watch, returned: Returned = sent) -> Method
         __tracebackhide__ = True
         if (call := begin(watch.hub, self)) is None:
             return original(self, query, params, **options)
+        if options:
+            asked(call, options)
         token = CURRENT.set(call)
         try:
             result = original(self, query, params, **options)

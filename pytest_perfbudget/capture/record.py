@@ -110,6 +110,7 @@ class Call:
     sent: bool = True
     owed: int = 0
     standby: bool = False
+    prepares: int | None = None
     iterated: int = 0
     fetched: str = "whole"
     size: int | None = None
@@ -175,6 +176,7 @@ class Call:
             origin=self.origin,
             size=self.size,
             fetched=self.fetched,
+            prepares=self.prepares,
         )
 
     def _produced(self) -> int:

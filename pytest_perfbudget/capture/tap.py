@@ -11,7 +11,7 @@ from weakref import ReferenceType, ref
 from pytest_perfbudget.capture import auto_explain
 from pytest_perfbudget.capture.hub import CURRENT
 from pytest_perfbudget.capture.portals import Portals, Rows
-from pytest_perfbudget.capture.record import Call
+from pytest_perfbudget.capture.record import Call, Recording
 
 _MESSAGE_PRIMARY = ord("M")
 _INTRANS = 2
@@ -49,6 +49,11 @@ class Tap(Portals):
             self.place(body, CURRENT.get() or self.stepping)
         elif self.application is not None:
             self.application(result)
+
+    def enter(self, recording: Recording) -> None:
+        connection = self._connection()
+        self.prepares = connection.prepare_threshold if connection is not None else None
+        super().enter(recording)
 
     def forget(self) -> None:
         self.pipeline = self.last_piped = None

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from pytest_perfbudget.measure.sampling import Decision, Sampled, State, sample
+from pytest_perfbudget.measure.sampling import CAP, WARM_UP, Cap, Decision, Sampled, State, sample
 
 
 def measure(
     fresh: Callable[[], Callable[[], float]],
     allowed: Mapping[str, float],
     clock: Callable[[], float],
-    cap: float = 3.0,
-    warm_up: int = 12,
+    cap: Cap = CAP,
+    warm_up: int = WARM_UP,
 ) -> Sampled:
     """Sample on a fresh connection; what is ``beyond`` there is sampled once more on another one.
 
@@ -25,7 +25,8 @@ def measure(
     if not first.beyond:
         return first
     suspected = {key: allowed[key] for key in allowed if key in first.beyond}
-    return confirmed(first, sample(fresh(), suspected, clock, cap, warm_up))
+    second = sample(fresh(), suspected, clock, cap, warm_up)
+    return replace(confirmed(first, second), spent=first.spent + second.spent)
 
 
 def confirmed(first: Sampled, second: Sampled) -> Sampled:

@@ -10,14 +10,14 @@ from pytest_perfbudget.units import format_seconds
 BINS = 10
 WIDTH = 40
 TAIL = 0.95
-"""Share of the samples that the bins divide; what is slower is in the last line, however slow."""
+"""Share of the samples that the bins divide; what is slower is in the last one, however slow."""
+
+Bars = tuple[tuple[float, int], ...]
+"""Where each bin begins, in seconds, and how many samples are in it."""
 
 
-def histogram(samples: Sequence[float], bins: int = BINS, width: int = WIDTH) -> tuple[str, ...]:
-    """A line for each bin of equal width, ``from  bar  count``, and one for the slowest samples; none without samples.
-
-    ``samples`` in seconds. The longest bar has ``width`` characters; a bin that is not empty has one at least.
-    """
+def binned(samples: Sequence[float], bins: int = BINS) -> Bars:
+    """Bins of equal width, and one for the slowest samples where there are any; none without samples."""
     if not samples:
         return ()
     ordered = sorted(samples)
@@ -28,14 +28,19 @@ def histogram(samples: Sequence[float], bins: int = BINS, width: int = WIDTH) ->
     inside = [sample for sample in ordered if sample <= high]
     for sample in inside:
         counts[min(int((sample - low) / step), bins - 1) if step > 0 else 0] += 1
-    labels = [format_seconds(edge) for edge in edges]
-    if len(inside) < len(ordered):
-        labels.append(f"> {format_seconds(high)}")
-        counts.append(len(ordered) - len(inside))
-    return _lines(labels, counts, width)
+    tail = ((high, len(ordered) - len(inside)),) if len(inside) < len(ordered) else ()
+    return (*zip(edges, counts, strict=True), *tail)
 
 
-def _lines(labels: Sequence[str], counts: Sequence[int], width: int) -> tuple[str, ...]:
+def histogram(bars: Bars, width: int = WIDTH) -> tuple[str, ...]:
+    """A line for each bin, ``from  bar  count``.
+
+    The longest bar has ``width`` characters; a bin that is not empty has one at least.
+    """
+    if not bars:
+        return ()
+    labels = [format_seconds(edge) for edge, _ in bars]
+    counts = [count for _, count in bars]
     longest, digits = max(map(len, labels)), len(str(max(counts)))
     return tuple(
         f"{label:>{longest}}  {bar(count / max(counts), width):<{width}}  {count:>{digits}}"

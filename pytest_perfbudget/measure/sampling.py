@@ -10,8 +10,8 @@ That bound takes the count at the cap as given, while it follows from the sample
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from pytest_perfbudget.measure.quiet import no_garbage_collection
@@ -24,6 +24,19 @@ WITHIN = 0.05
 BEYOND = 0.001
 WARM_UP_SHARE = 1 / 3
 """Of the cap, at most: a statement of a second is not executed twelve times for nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cap:
+    """The seconds after which no execution begins, and ``words`` for what sets them."""
+
+    seconds: float = 3.0
+    words: str = "the cap of 3 s was"
+
+
+CAP = Cap()
+WARM_UP = 12
+"""Executions: psycopg prepares at the sixth, PostgreSQL weighs a generic plan five later."""
 
 
 class State(StrEnum):
@@ -48,10 +61,14 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Sampled:
-    """The samples in seconds, in their order, and a decision for each key of the budget."""
+    """The samples in seconds, in their order, and a decision for each key of the budget. ``spent`` are the seconds it
+    took, those of the warm-up included; ``saved`` the executions there would have been time for besides, None where the
+    cap stopped them."""
 
     samples: tuple[float, ...]
     decisions: Mapping[str, Decision]
+    spent: float = 0.0
+    saved: int | None = None
 
     @property
     def beyond(self) -> frozenset[str]:
@@ -64,38 +81,46 @@ class Sampled:
             return None
         decision = self.decisions.get(key) if key else None
         known = decision is not None and math.isfinite(decision.lower) and math.isfinite(decision.upper)
-        return summary(self.samples, (decision.lower, decision.upper) if decision and known else None)
+        interval = (decision.lower, decision.upper) if decision and known else None
+        return replace(summary(self.samples, interval), saved=self.saved)
 
 
 def sample(
     execute: Callable[[], float],
     allowed: Mapping[str, float],
     clock: Callable[[], float],
-    cap: float = 3.0,
-    warm_up: int = 12,
+    cap: Cap = CAP,
+    warm_up: int = WARM_UP,
 ) -> Sampled:
     """Sample ``execute`` (seconds of one execution) until each budget of ``allowed`` is decided.
 
-    ``allowed`` maps p50, p95, p99 or mean to seconds; ``clock`` gives seconds; no execution begins ``cap`` seconds
-    after the first one did. ``warm_up`` executions are thrown away: psycopg prepares at the sixth, PostgreSQL weighs a
-    generic plan five later. Garbage collection is off meanwhile. Errors of ``execute`` pass.
+    ``allowed`` maps p50, p95, p99 or mean to seconds; ``clock`` gives seconds; no execution begins once the ``cap`` is
+    reached. ``warm_up`` executions are thrown away. Garbage collection is off meanwhile. Errors of ``execute`` pass.
     """
     started = clock()
     samples: list[float] = []
     looks = {key: _Looks(key, limit) for key, limit in allowed.items()}
     with no_garbage_collection():
         for _ in range(warm_up):
-            if clock() - started >= cap * WARM_UP_SHARE:
+            if clock() - started >= cap.seconds * WARM_UP_SHARE:
                 break
             execute()
         look = FIRST_LOOK
-        while clock() - started < cap and any(one.open for one in looks.values()):
+        while clock() - started < cap.seconds and any(one.open for one in looks.values()):
             samples.append(execute())
             if len(samples) == look:
                 look *= 2
                 for one in looks.values():
                     one.look(samples)
-    return Sampled(tuple(samples), {key: one.decide(samples, cap) for key, one in looks.items()})
+    spent = clock() - started
+    open_still = any(one.open for one in looks.values())
+    saved = None if open_still else _more(samples, cap.seconds - spent)
+    return Sampled(tuple(samples), {key: one.decide(samples, cap) for key, one in looks.items()}, spent, saved)
+
+
+def _more(samples: Sequence[float], seconds: float) -> int:
+    """How many more there is time for."""
+    return max(int(seconds / mean), 0) if (mean := math.fsum(samples) / len(samples)) > 0 else 0
 
 
 class _Looks:
@@ -121,14 +146,14 @@ class _Looks:
         elif lower > self._allowed:
             self._decision = self._decided(State.BEYOND, samples, lower, upper)
 
-    def decide(self, samples: list[float], cap: float) -> Decision:
+    def decide(self, samples: list[float], cap: Cap) -> Decision:
         """The decision, made now with all that is left if it was not made before."""
         left = dict(self._left)
         self.look(samples, share=1.0)
         if self._decision is not None:
             return self._decision
         lower, upper = self._interval(samples, left) if samples else (-math.inf, math.inf)
-        reason = f"cap of {format_seconds(cap)} reached after n={len(samples)}: {_shown(self._key, lower, upper)}"
+        reason = f"{cap.words} reached after n={len(samples)}: {_shown(self._key, lower, upper)}"
         return Decision(State.UNDECIDED, reason, lower, upper, self._allowed)
 
     def _interval(self, samples: list[float], left: Mapping[State, float]) -> tuple[float, float]:

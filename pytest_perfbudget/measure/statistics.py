@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from statistics import NormalDist
 
+from pytest_perfbudget.measure.histogram import binned
 from pytest_perfbudget.model import Latency
 
 QUANTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
@@ -97,8 +98,9 @@ def summary(samples: Sequence[float], interval: tuple[float, float] | None = Non
     Raises:
         ValueError: there is no sample.
     """
-    figures = {name: percentile(samples, q) for name, q in QUANTILES.items()}
-    return Latency(n=len(samples), mean=mean(samples), interval=interval, **figures)
+    p50, p95, p99 = (percentile(samples, q) for q in QUANTILES.values())
+    noise = (percentile(samples, 0.75) - percentile(samples, 0.25)) / 2
+    return Latency(len(samples), p50, p95, p99, mean(samples), interval, noise, bars=binned(samples))
 
 
 @lru_cache(maxsize=256)

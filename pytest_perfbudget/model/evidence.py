@@ -10,6 +10,7 @@ from pytest_perfbudget.model.fetched import Fetched
 from pytest_perfbudget.model.plan_evidence import PlanEvidence
 from pytest_perfbudget.model.probes import GenericEvidence, Probes, RuleNote
 from pytest_perfbudget.model.repetition import Origin, Repetition
+from pytest_perfbudget.model.resources import Used
 from pytest_perfbudget.sites import Site
 
 
@@ -22,7 +23,8 @@ class Statement:
     ``plans`` holds raw EXPLAIN documents, nested ones too. ``duration`` is in seconds, ``rows`` those fetched;
     ``size`` are the bytes of their values as the server sent them, None where nobody counted, and ``fetched`` says how
     they came: a key of ``FETCHES``. ``standby`` says that the server it was sent to was following another one.
-    ``origin`` is there where a mapper sent it to load a relationship.
+    ``origin`` is there where a mapper sent it to load a relationship. ``prepares`` is how many executions of it its
+    connection sends before the driver prepares it; None where it never does.
     """
 
     sql: str
@@ -43,6 +45,7 @@ class Statement:
     origin: Origin | None = None
     size: int | None = None
     fetched: str = "whole"
+    prepares: int | None = 5
 
     @property
     def planned(self) -> bool:
@@ -81,7 +84,14 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """Samples of one statement in seconds, execute to last row; ``interval`` bounds the gated quantile."""
+    """Samples of one statement in seconds, execute to last row; ``interval`` bounds the gated quantile.
+
+    ``noise`` is half the distance between their quartiles. ``saved`` are the executions that the cap would have allowed
+    besides, None where it stopped them. ``states`` says how many of the samples were planned anew (``first``), prepared
+    with a plan for their parameters (``custom``) and with the one for any (``generic``). ``bars`` are the histogram:
+    where each begins, in seconds, and how many samples are in it. ``calibration`` is the factor by which reference
+    queries took longer than on a known machine, on the same connection.
+    """
 
     n: int
     p50: float
@@ -89,6 +99,11 @@ class Latency:
     p99: float
     mean: float
     interval: tuple[float, float] | None = None
+    noise: float = 0.0
+    saved: int | None = None
+    states: dict[str, int] = field(default_factory=dict)
+    bars: tuple[tuple[float, int], ...] = ()
+    calibration: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +168,8 @@ class Environment:
 
 @dataclass(frozen=True, slots=True)
 class TestEvidence:
-    """Everything one marked test showed. ``notes`` say what of server and seed is not as the settings ask for."""
+    """Everything one marked test showed. ``notes`` say what of server and seed is not as the settings ask for; ``used``
+    is what was measured of it as a whole, where its budget asked for it."""
 
     __test__ = False
 
@@ -163,3 +179,4 @@ class TestEvidence:
     totals: dict[str, float]
     environment: Environment
     notes: tuple[str, ...] = ()
+    used: tuple[Used, ...] = ()

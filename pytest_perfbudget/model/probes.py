@@ -14,12 +14,14 @@ class Probes:
     """Evidence for plan rules; each None where nobody asked for it. Never recorded.
 
     ``seqscan_off`` and ``generic`` are EXPLAIN documents: with ``enable_seqscan = off``, and without the parameters'
-    values. ``why`` says of what was asked for and could not be had what went wrong, by the name of the evidence.
+    values. ``timed`` is that of a repetition whose planning and execution were timed. ``why`` says of what was asked
+    for and could not be had what went wrong, by the name of the evidence.
     """
 
     catalogue: Catalogue | None = None
     seqscan_off: dict[str, Any] | None = None
     generic: dict[str, Any] | None = None
+    timed: dict[str, Any] | None = None
     why: dict[str, str] = field(default_factory=dict)
 
 

@@ -33,6 +33,27 @@ class ReplicaUse:
 
 
 @dataclass(frozen=True, slots=True)
+class MemoryUse:
+    """The most ``peak`` bytes that the backends of a test had together, of ``n`` looks at them; ``why`` nobody could
+    look."""
+
+    peak: int = 0
+    n: int = 0
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Used:
+    """A figure of a test as a whole that was measured for its budget: ``key`` is the budget's, ``value`` in ``unit``,
+    ``note`` what it rests on."""
+
+    key: str
+    value: float
+    unit: str
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class PlanCacheUse:
     """Executions of prepared statements, of all connections of a test together: ``reused`` of them took a plan that was
     there. ``unread`` connections were gone before their counters could be read."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterable, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_perfbudget.errors import PerfbudgetError
+from pytest_perfbudget.errors import BudgetError, PerfbudgetError
 from pytest_perfbudget.model import TestResult
 from pytest_perfbudget.plugin.marker import Marked
 from pytest_perfbudget.session.examine import Examiner
@@ -15,6 +16,7 @@ from pytest_perfbudget.session.wire import encode
 
 if TYPE_CHECKING:
     from pytest_perfbudget.plugin.state import State
+    from pytest_perfbudget.session.promises import Promises
 
 RESULT = pytest.StashKey[TestResult | None]()
 
@@ -69,6 +71,27 @@ class Lifecycle:
             result = item.stash.get(RESULT, None) if call.when == "call" else None
             report.perfbudget = {"test": mark.test, "budget": mark.name, "result": encode(result) if result else None}
         return report
+
+
+class Beside:
+    """In a worker whose run looks at the clock: while a test runs nobody measures, and the other way round."""
+
+    def __init__(self, state: State) -> None:
+        self._alone = state.place.alone
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_protocol(self) -> Generator[None, Any, Any]:
+        with self._alone.among_others():
+            return (yield)
+
+
+def timed(marks: Iterable[Marked], promises: Promises) -> bool:
+    """Whether any test has a budget that needs quiet. One that cannot be read will say so itself."""
+    for mark in marks:
+        with suppress(BudgetError):
+            if mark.budget(promises).timed:
+                return True
+    return False
 
 
 class as_failure:  # noqa: N801

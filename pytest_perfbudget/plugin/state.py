@@ -179,12 +179,14 @@ class State:
         from pytest_perfbudget.plugin.marker import marked
 
         found = {item: marked(item) for item in items}
-        from pytest_perfbudget.plugin.lifecycle import Lifecycle
+        from pytest_perfbudget.plugin.lifecycle import Beside, Lifecycle, timed
 
         self.promises  # noqa: B018
         self.config.pluginmanager.register(Lifecycle(self, found), "pytest_perfbudget.lifecycle")
         if not self.worker:
             self.control()
+        elif timed(found.values(), self.promises):
+            self.config.pluginmanager.register(Beside(self), "pytest_perfbudget.beside")
 
     def hand_over(self, items: Sequence[pytest.Item]) -> list[pytest.Item]:
         """Of the marked tests those that were asked for: run them for the run that compares."""

@@ -33,12 +33,23 @@ _PATIENT, _UNLIMITED = "set lock_timeout = '5s'", "set lock_timeout = 0"
 
 @contextlib.contextmanager
 def undisturbed(server: Server) -> Iterator[None]:
-    """No spare is made and no database dropped in the background meanwhile, by any process of the run."""
+    """No process of the run makes a spare or its first database meanwhile, or drops one in the background."""
     server.admin.execute(_LOCK, [_quiet(server)])
     try:
         yield
     finally:
         server.admin.execute(_UNLOCK, [_quiet(server)])
+
+
+@contextlib.contextmanager
+def _disturbing(admin: psycopg.Connection, server: Server) -> Iterator[None]:
+    """Once no other process of the run is to be undisturbed, and until this is over none will be."""
+    admin.execute(_LOCK_SHARED, [_quiet(server)])
+    try:
+        yield
+    finally:
+        if not admin.closed:
+            admin.execute(_UNLOCK_SHARED, [_quiet(server)])
 
 
 class Spares:
@@ -56,10 +67,11 @@ class Spares:
         Raises:
             ServerError: a database of this name is not ours; the disk is full.
         """
-        for spare in markers.spares(self._server.admin):
-            if spare.marker.hash == self._template.hash and (claimed := self._rename(spare.name, name)):
-                return claimed
-        return clone(self._server, self._template, name)
+        with _disturbing(self._server.admin, self._server):
+            for spare in markers.spares(self._server.admin):
+                if spare.marker.hash == self._template.hash and (claimed := self._rename(spare.name, name)):
+                    return claimed
+            return clone(self._server, self._template, name)
 
     def renew(self, used: Clone) -> Clone:
         """A clone in the template's state under the same name: ``used`` itself where provably nothing was written.
@@ -151,13 +163,9 @@ class Spares:
         """The thread's connection, once nobody is to be undisturbed."""
         admin = self._admin()
         admin.execute(_PATIENT)
-        admin.execute(_LOCK_SHARED, [_quiet(self._server)])
-        admin.execute(_UNLIMITED)
-        try:
+        with _disturbing(admin, self._server):
+            admin.execute(_UNLIMITED)
             yield admin
-        finally:
-            if not admin.closed:
-                admin.execute(_UNLOCK_SHARED, [_quiet(self._server)])
 
     def _admin(self) -> psycopg.Connection:
         if self._connection is None or conninfo.lost(self._connection):

@@ -31,9 +31,24 @@ def await_release(fd: int, seconds: float) -> bool:
 
 def share(path: Path) -> int:
     """The descriptor of a shared lock on ``path``; blocks while somebody holds it exclusively."""
-    fd = _open(path)
-    fcntl.flock(fd, fcntl.LOCK_SH)
+    fd = opened(path)
+    shared(fd)
     return fd
+
+
+def opened(path: Path) -> int:
+    """The descriptor of a file to be locked (made if absent)."""
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+
+def shared(fd: int) -> None:
+    """Share the lock of an open file; blocks while somebody holds it exclusively."""
+    fcntl.flock(fd, fcntl.LOCK_SH)
+
+
+def released(fd: int) -> None:
+    """Hold the lock of an open file no longer, whoever inherited the descriptor."""
+    fcntl.flock(fd, fcntl.LOCK_UN)
 
 
 def alone(fd: int) -> bool:
@@ -53,12 +68,8 @@ def still_named(fd: int, path: Path) -> bool:
         return False
 
 
-def _open(path: Path) -> int:
-    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-
-
 def _locked(path: Path) -> int | None:
-    fd = _open(path)
+    fd = opened(path)
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

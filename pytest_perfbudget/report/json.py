@@ -28,6 +28,7 @@ from pytest_perfbudget.model import (
     TestResult,
     Work,
 )
+from pytest_perfbudget.model.resources import Used
 
 FORMAT = 1
 SCHEMA = Path(__file__).with_name("schema.json")
@@ -80,6 +81,7 @@ def _test(test: TestResult) -> dict[str, Any]:
         "verdict": test.verdict.value,
         "findings": [_finding(finding) for finding in test.findings],
         "queries": [_query(query) for query in test.evidence.queries] if test.evidence else [],
+        "used": [_used(one) for one in test.evidence.used] if test.evidence else [],
     }
 
 
@@ -116,6 +118,10 @@ def _query(query: QueryEvidence) -> dict[str, Any]:
         "latency": _latency(query.latency) if query.latency else None,
         "against": _against(query.against) if query.against else None,
     }
+
+
+def _used(used: Used) -> dict[str, Any]:
+    return {"key": used.key, "value": used.value, "unit": used.unit, "note": used.note}
 
 
 def _plan(plan: PlanEvidence) -> dict[str, Any]:
@@ -175,7 +181,16 @@ def _work(work: Work | None, cost: float) -> dict[str, Any]:
 def _latency(latency: Latency) -> dict[str, Any]:
     quantiles = {f"{name}_ms": _ms(getattr(latency, name)) for name in ("p50", "p95", "p99", "mean")}
     interval = [_ms(bound) for bound in latency.interval] if latency.interval else None
-    return {"n": latency.n, **quantiles, "ci_ms": interval}
+    return {
+        "n": latency.n,
+        **quantiles,
+        "ci_ms": interval,
+        "noise_ms": _ms(latency.noise),
+        "saved": latency.saved,
+        "calibration": round(latency.calibration, 3) if latency.calibration else None,
+        "states": latency.states,
+        "bars": [[_ms(edge), count] for edge, count in latency.bars],
+    }
 
 
 def _against(against: Against) -> dict[str, Any]:

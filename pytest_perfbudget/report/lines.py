@@ -11,6 +11,9 @@ from pytest_perfbudget.units import format_measure
 
 _RULE = re.compile(r"[A-Z]+\d+")
 
+LEAST = (".hit_rate", ".min")
+"""How the keys end whose figure must not be less; of any other it must not be more."""
+
 FIGURES = (Verdict.OVER, Verdict.REGRESSED)
 """Verdicts whose finding is a figure against its limit; of the others the words count."""
 
@@ -60,7 +63,7 @@ def _columns(figures: Sequence[Finding]) -> list[str]:
 
 def _cells(finding: Finding) -> list[str]:
     """Label, measured, allowed, baseline, note, place of the limit. A note without a baseline stands in its column."""
-    bound = "required" if finding.code.endswith(".hit_rate") else "allowed"  # the least, anything else the most
+    bound = "required" if finding.code.endswith(LEAST) else "allowed"
     allowed, baseline = (
         f"{word} {format_measure(value, finding.unit)}" if value is not None else ""
         for word, value in ((bound, finding.allowed), ("baseline", finding.baseline))

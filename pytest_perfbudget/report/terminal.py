@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from pytest_perfbudget.model import Problem, RunResult, TestResult, Verdict
 from pytest_perfbudget.report import against
+from pytest_perfbudget.report.latencies import latencies, resources
 from pytest_perfbudget.report.lines import labelled
 from pytest_perfbudget.report.tables import table
 from pytest_perfbudget.units import format_count, format_seconds
@@ -34,6 +35,8 @@ def summary(result: RunResult, verbosity: int) -> list[str]:
         lines += _noted(title, hint, [test for test in judged if _has(test, verdict)], verdict)
     lines += _section("what the reference's run printed last", against.outputs(judged))
     if verbosity >= 1:
+        lines += _section("latencies", latencies(judged, verbosity))
+        lines += _section("resources", resources(judged))
         lines += _section("times against the reference", list(against.times(judged)))
     if shown:
         lines += _section("not as profile and seed would have it", _notes(judged))

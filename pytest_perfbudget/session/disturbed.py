@@ -6,6 +6,9 @@ import sys
 import threading
 import types
 
+_TOOLS = 6
+"""Numbers that ``sys.monitoring`` gives out."""
+
 
 def disturbed(debugger: str) -> str | None:
     """Why nothing is timed, in words; None where nothing is in the way. ``debugger`` is pytest's option, if given."""
@@ -19,13 +22,13 @@ def disturbed(debugger: str) -> str | None:
 
 
 def _monitored() -> str | None:
-    """Tools of ``sys.monitoring`` (3.12), where coverage and debuggers register: by the names they give themselves."""
+    """Tools of ``sys.monitoring`` (3.12), where coverage and debuggers register: by the names they give themselves.
+    Coverage takes the next free number where its own is taken (7.6, ``sysmon.py``)."""
     monitoring: types.ModuleType | None = getattr(sys, "monitoring", None)
     if monitoring is None:
         return None
-    tools = (monitoring.DEBUGGER_ID, monitoring.COVERAGE_ID, monitoring.PROFILER_ID)
-    name = next((name for tool in tools if (name := monitoring.get_tool(tool))), None)
-    return _watched(name) if name else None
+    name = next((name for tool in range(_TOOLS) if (name := monitoring.get_tool(tool))), None)
+    return _watched(name.removesuffix(".py")) if name else None
 
 
 def _watched(tool: str) -> str:

@@ -19,8 +19,10 @@ from pytest_perfbudget.rules.subject import EVIDENCE
 from pytest_perfbudget.session.against.compare import compare_times
 from pytest_perfbudget.session.against.reference import Reference
 from pytest_perfbudget.session.disturbed import disturbed
+from pytest_perfbudget.session.load import measure_load
 from pytest_perfbudget.session.options import Options
 from pytest_perfbudget.session.parts import Parts
+from pytest_perfbudget.session.peak import looking
 from pytest_perfbudget.session.place import Place
 from pytest_perfbudget.session.probe import Needs, Prober
 from pytest_perfbudget.session.promises import Promises
@@ -45,7 +47,7 @@ class Examiner:
         self._budget: Budget | None = None
         self._prober = Prober(place)
         self._statements: tuple[Statement, ...] = ()
-        self._resources = Resources(place.hub, str(options.root), lambda: place.standby)
+        self._resources = Resources(place.hub, str(options.root), lambda: place.standby, lambda: looking(place))
 
     def prepare(self, test: str, budget: Budget) -> None:
         """A clean database, and the drivers watched, before the fixtures of the test connect.
@@ -119,7 +121,7 @@ class Examiner:
             return evidence, Judgement((self._silent(budget),))
         evidence = self._prober.gather(evidence, self._asked(budget, evidence))
         baseline = self._promises.baseline(facts.environment.major, budget.name)
-        resources = self._resources.findings(budget)
+        used, resources = self._resources.findings(budget)
         bench = Bench(
             date.today(),
             facts.pages,
@@ -132,19 +134,25 @@ class Examiner:
         if again := recount(evidence, judgement, self._place):
             evidence = again
             judgement = judge(budget, evidence, baseline, bench)
-        watched = disturbed(self._options.debugger)
-        evidence, latency = time_queries(budget, evidence, self._place, watched)
-        if not self._options.explain:
-            evidence, compared = compare_times(budget, evidence, self._place, self._reference, watched)
-            latency += compared
+        evidence, clocked = self._clocked(budget, replace(evidence, used=used))
         if needs := unexplained(budget, judgement, self._parts.rules):
             evidence = self._prober.gather(evidence, needs)
-        if latency or needs:
-            judgement = judge(budget, evidence, baseline, replace(bench, measured=resources + latency))
+        if clocked or needs:
+            judgement = judge(budget, evidence, baseline, replace(bench, measured=resources + clocked))
         if self._options.explain or self._options.reports:
             notes = noted(evidence.queries, self._parts.rules, recorded(evidence, baseline))
             evidence = replace(evidence, queries=notes)
         return evidence, judgement
+
+    def _clocked(self, budget: Budget, evidence: TestEvidence) -> tuple[TestEvidence, tuple[Finding, ...]]:
+        """The evidence with what only a clock can say, and the findings about it."""
+        why = disturbed(self._options.debugger)
+        evidence, latency = time_queries(budget, evidence, self._place, why)
+        evidence, load = measure_load(budget, evidence, self._place, why)
+        if self._options.explain:
+            return evidence, latency + load
+        evidence, compared = compare_times(budget, evidence, self._place, self._reference, why)
+        return evidence, latency + load + compared
 
     def _asked(self, budget: Budget, evidence: TestEvidence) -> Needs:
         """What the budget's rules need to know of each query; who reads --perf-explain wants to hear every rule."""

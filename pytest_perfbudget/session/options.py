@@ -23,7 +23,8 @@ class Options:
     ``ci`` holds the evidence ("CI, because GITHUB_ACTIONS is set") or None; ``reports`` are (kind, path); ``local``
     are folders of PostgreSQL's programs; ``accept`` the categories recorded besides the default ones; ``env`` the
     variables that get the DSN; ``server_log`` asks for the statements of other processes; ``debugger`` is the option
-    that asks pytest for one (``--pdb``).
+    that asks pytest for one (``--pdb``). ``measure_cap`` are the seconds that all measuring of a run may take,
+    ``measure_wait`` those that one waits for the tests of other workers to end.
     """
 
     root: Path
@@ -53,3 +54,5 @@ class Options:
     reports: tuple[tuple[str, Path], ...] = ()
     ci: str | None = None
     debugger: str = ""
+    measure_cap: float = 300.0
+    measure_wait: float = 30.0

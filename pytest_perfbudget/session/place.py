@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -11,7 +11,7 @@ from pytest_perfbudget.advice.trial import try_index
 from pytest_perfbudget.capture.borrowed import borrowed
 from pytest_perfbudget.capture.explain import fill
 from pytest_perfbudget.capture.hub import Hub
-from pytest_perfbudget.capture.replay import Replay, count_work_again
+from pytest_perfbudget.capture.replay import Calls, count_work_again
 from pytest_perfbudget.capture.server_log import LoggedStatements
 from pytest_perfbudget.errors import PerfbudgetError
 from pytest_perfbudget.model import Statement, Work
@@ -24,6 +24,7 @@ from pytest_perfbudget.postgres.seed import Seed
 from pytest_perfbudget.postgres.seeders import BUILTIN, Entry
 from pytest_perfbudget.postgres.server import Progress, Server
 from pytest_perfbudget.postgres.templates import Template, ensure
+from pytest_perfbudget.session.alone import Alone
 from pytest_perfbudget.session.django import DjangoTenant
 from pytest_perfbudget.session.drivers import Drivers
 from pytest_perfbudget.session.facts import Facts, facts
@@ -45,6 +46,7 @@ class Place:
 
     def __init__(self, options: Options, parts: Parts, progress: Progress) -> None:
         self._options, self._parts, self.progress = options, parts, progress
+        self.alone = Alone(options)
         self.postgres = Postgres(options, parts, progress)
         self.hub = Hub(str(options.root))
         self.drivers = Drivers(parts.drivers, self.hub)
@@ -199,18 +201,21 @@ class Place:
             return try_index(connection, definition, statement, self.server.major)
 
     @contextmanager
-    def replaying(self, statement: Statement, *, undo: bool = False) -> Iterator[Callable[[], float]]:
-        """A new connection without capture that executes ``statement`` at each call and says how long it took, in
-        seconds; with ``undo`` each execution is rolled back, outside of that time."""
+    def calling(self, statements: Sequence[Statement], *, undo: bool = False) -> Iterator[Calls]:
+        """A new connection without capture that executes them at each call."""
         with self.quiet() as connection:
-            replay = Replay(connection, statement)
-            yield (lambda: _undone(connection, replay)) if undo else replay
+            yield Calls(connection, statements, undo=undo)
 
     @contextmanager
-    def undisturbed(self) -> Iterator[None]:
-        """For latencies: no database is cloned in the background meanwhile."""
-        with spares.undisturbed(self.server):
-            yield
+    def undisturbed(self) -> Iterator[float]:
+        """For the clock: no test of another worker runs meanwhile, no database is cloned in the background. Gives the
+        seconds that the run may measure for.
+
+        Raises:
+            DisturbedError: that cannot be had, or none are left.
+        """
+        with self.alone.measuring() as left, spares.undisturbed(self.server):
+            yield left
 
     @contextmanager
     def quiet(self) -> Iterator[psycopg.Connection[Any]]:
@@ -222,6 +227,7 @@ class Place:
     def close(self) -> None:
         """Drop this process's database and leave the server. One that was killed has nothing left to drop."""
         self._django.move_out()
+        self.alone.close()
         self.drivers.close()
         if self._server is None:
             return
@@ -238,8 +244,3 @@ class Place:
         finally:
             self._server.close()
             self._server = None
-
-
-def _undone(connection: psycopg.Connection[Any], replay: Replay) -> float:
-    with connection.transaction(force_rollback=True):
-        return replay()

@@ -8,6 +8,7 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pytest_perfbudget.capture.again import Tried, try_generic, without_seqscan
+from pytest_perfbudget.capture.replay import count_work_again
 from pytest_perfbudget.model import Catalogue, GenericEvidence, PlanEvidence, QueryEvidence, TestEvidence
 from pytest_perfbudget.plans.fingerprint import VERSION, fingerprint
 from pytest_perfbudget.plans.labels import indexes
@@ -18,6 +19,7 @@ from pytest_perfbudget.plans.work import cost
 from pytest_perfbudget.postgres.relations import catalogue
 from pytest_perfbudget.rules.subject import Need
 from pytest_perfbudget.session.place import Place
+from pytest_perfbudget.statements import Kind, kind
 
 if TYPE_CHECKING:
     import psycopg
@@ -56,6 +58,8 @@ class Prober:
             query = self._asked(query, "seqscan_off", lambda c: without_seqscan(c, planned[-1]), _with_seqscan_off)
         if "generic" in needs and probes.generic is None and planned[0].params:
             query = self._asked(query, "generic", lambda c: try_generic(c, planned), _with_generic)
+        if "timing" in needs and probes.timed is None and kind(planned[-1].sql) is Kind.READ:
+            query = self._asked(query, "timing", lambda c: count_work_again(c, planned[-1]), _with_times)
         return query
 
     def _asked(
@@ -95,6 +99,10 @@ def _covers(known: Catalogue, query: QueryEvidence) -> bool:
 
 def _with_seqscan_off(query: QueryEvidence, document: dict[str, Any]) -> QueryEvidence:
     return replace(query, probes=replace(query.probes, seqscan_off=document))
+
+
+def _with_times(query: QueryEvidence, document: dict[str, Any]) -> QueryEvidence:
+    return replace(query, probes=replace(query.probes, timed=document))
 
 
 def _with_generic(query: QueryEvidence, tried: Tried) -> QueryEvidence:

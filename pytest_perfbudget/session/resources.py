@@ -9,18 +9,24 @@ from pytest_perfbudget.budgets.budget import Budget
 from pytest_perfbudget.capture.hub import Hub
 from pytest_perfbudget.capture.plan_cache import PlanCache
 from pytest_perfbudget.model import Finding
-from pytest_perfbudget.model.resources import PlanCacheUse, PoolUse, ReplicaUse
+from pytest_perfbudget.model.resources import PlanCacheUse, PoolUse, ReplicaUse, Used
 from pytest_perfbudget.pool.ledger import Account, Ledger
 from pytest_perfbudget.pool.watch import watching as watching_pools
+from pytest_perfbudget.session.peak import Peak
 from pytest_perfbudget.session.standby import Standby
+from pytest_perfbudget.verdict.load import check_memory
 from pytest_perfbudget.verdict.resources import check_plan_cache, check_pools, check_replica
 
 
 class Resources:
-    """Of the watched test. A budget without ``pool.*``, ``plan_cache.*`` and ``replica.*`` costs its test nothing."""
+    """Of the watched test. A budget without ``pool.*``, ``plan_cache.*``, ``replica.*`` and ``memory.*`` costs its test
+    nothing."""
 
-    def __init__(self, hub: Hub, root: str, standby: Callable[[], Standby]) -> None:
-        self._hub, self._root, self._standby = hub, root, standby
+    def __init__(
+        self, hub: Hub, root: str, standby: Callable[[], Standby], memory: Callable[[], Callable[[], int]]
+    ) -> None:
+        self._hub, self._root, self._standby, self._memory = hub, root, standby, memory
+        self._peak: Peak | None = None
         self._pools: PoolUse | None = None
         self._plan_cache: PlanCacheUse | None = None
         self._replica: ReplicaUse | None = None
@@ -28,7 +34,7 @@ class Resources:
     @contextmanager
     def watching(self, budget: Budget) -> Iterator[None]:
         """Note what is used meanwhile."""
-        self._pools = self._plan_cache = self._replica = None
+        self._pools = self._plan_cache = self._replica = self._peak = None
         with ExitStack() as stack:
             if _speaks_of(budget, "plan_cache."):
                 stack.enter_context(self._watch_plan_cache())
@@ -36,16 +42,20 @@ class Resources:
                 stack.enter_context(self._watch_pools())
             if _speaks_of(budget, "replica."):
                 stack.enter_context(self._watch_replica())
+            if _speaks_of(budget, "memory."):
+                self._peak = Peak()
+                stack.enter_context(self._peak.watching(self._memory))
             yield
 
-    def findings(self, budget: Budget) -> tuple[Finding, ...]:
-        """What the budget has to say of it."""
+    def findings(self, budget: Budget) -> tuple[tuple[Used, ...], tuple[Finding, ...]]:
+        """The figures that are shown whatever they are, and what the budget has to say of all."""
+        used, peak = check_memory(budget, self._peak.use) if self._peak else (None, None)
         found = check_pools(budget, self._pools) if self._pools else []
         if self._plan_cache:
             found += check_plan_cache(budget, self._plan_cache)
         if self._replica:
             found += check_replica(budget, self._replica)
-        return tuple(found)
+        return (used,) if used else (), (*found, peak) if peak else tuple(found)
 
     @contextmanager
     def _watch_pools(self) -> Iterator[None]:

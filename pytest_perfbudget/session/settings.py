@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import uuid
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -16,6 +15,7 @@ from pytest_perfbudget.errors import At, SettingsError
 from pytest_perfbudget.postgres.server import Container
 from pytest_perfbudget.session import ci
 from pytest_perfbudget.session.combinations import refuse_combinations
+from pytest_perfbudget.session.found import Found
 from pytest_perfbudget.session.options import CATEGORIES, Options
 
 if TYPE_CHECKING:
@@ -40,22 +40,13 @@ DEFAULTS: Mapping[str, Any] = {
     "server_log": False,
     "strict": False,
     "report": [],
+    "measure_cap": "5 min",
+    "measure_wait": "30 s",
 }
 """Every key of ``[tool.perfbudget]``."""
 
 TABLES = ("machine", "profiles")
 """Further keys, of tables: only the file has them."""
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A setting and where it was found, for errors: an option, a variable, or a file with the key."""
-
-    value: Any
-    where: str
-
-    def refuse(self, why: str, remedy: str) -> SettingsError:
-        return SettingsError(f"{self.where} = {self.value!r}: {why}", remedy=remedy)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,19 +89,19 @@ def read(
         root=root,
         run_id=environ.get("PYTEST_XDIST_TESTRUNUID") or uuid.uuid4().hex,
         worker=environ.get("PYTEST_XDIST_WORKER", "main"),
-        budgets=root / _text(found["budgets"]),
+        budgets=root / found["budgets"].text(),
         seed=tuple(_steps(found["seed"])),
-        server=_text(found["server"]),
+        server=found["server"].text(),
         postgres=_major(found["postgres"]),
-        local=tuple(str(root / text) for text in _texts(found["local"])),
+        local=tuple(str(root / text) for text in found["local"].texts()),
         container=_container(found),
-        redis=_text(found["redis"]),
-        redis_image=_text(found["redis_image"]),
+        redis=found["redis"].text(),
+        redis_image=found["redis_image"].text(),
         profile=_profile(found["profile"], table),
-        env=tuple(_texts(found["env"])),
-        server_log=_flag(found["server_log"]),
-        strict=_flag(found["strict"]),
-        reports=tuple(_report(text, root) for text in _texts(found["report"])),
+        env=tuple(found["env"].texts()),
+        server_log=found["server_log"].flag(),
+        strict=found["strict"].flag(),
+        reports=tuple(_report(text, root) for text in found["report"].texts()),
         explain=bool(options.get("perf_explain")),
         reseed=bool(options.get("perf_reseed")),
         baseline_ref=options.get("perf_baseline") or "",
@@ -118,6 +109,8 @@ def read(
         cache=environ.get("PERFBUDGET_CACHE") or None,
         ci=ci.evidence(environ),
         debugger="--pdb" if options.get("usepdb") else "--trace" if options.get("trace") else "",
+        measure_cap=found["measure_cap"].seconds(),
+        measure_wait=found["measure_wait"].seconds(),
         **_recording(options),
     )
     refuse_combinations(result)
@@ -161,28 +154,12 @@ def file_table(file: Path) -> Mapping[str, Any]:
     return dict(table)
 
 
-def _text(found: Found) -> str:
-    if not isinstance(found.value, str) or not found.value:
-        raise found.refuse("is not a text", 'give one in quotes, such as "budgets"')
-    return found.value
-
-
-def _texts(found: Found) -> list[str]:
-    """A list of texts; one text alone is a list of one, a variable is split at the path separator."""
-    value = found.value
-    if isinstance(value, str):
-        value = [part for part in value.split(os.pathsep) if part] if found.where.startswith("PERFBUDGET_") else [value]
-    if not isinstance(value, list) or not all(isinstance(part, str) and part for part in value):
-        raise found.refuse("is not a list of texts", 'give a list, such as ["seed/schema.sql"]')
-    return value
-
-
 def _steps(found: Found) -> Sequence[Entry]:
     """A list of texts and tables, or one of them alone; what a table means the seeders say."""
     value = [found.value] if isinstance(found.value, dict) else found.value
     if isinstance(value, list) and all(step and isinstance(step, str | dict) for step in value):
         return value
-    return _texts(found)
+    return found.texts()
 
 
 def _major(found: Found) -> int:
@@ -193,20 +170,11 @@ def _major(found: Found) -> int:
 
 
 def _container(found: Mapping[str, Found]) -> Container:
-    image, shm = _text(found["container_image"]), _text(found["container_shm"])
+    image, shm = found["container_image"].text(), found["container_shm"].text()
     if not re.fullmatch(r"\d+[bkmg]?", shm.lower()):
         raise found["container_shm"].refuse("is not a size", 'give a number with k, m or g, such as "256m"')
-    tmpfs, reuse, tls = (_flag(found[f"container_{name}"]) for name in ("tmpfs", "reuse", "tls"))
+    tmpfs, reuse, tls = (found[f"container_{name}"].flag() for name in ("tmpfs", "reuse", "tls"))
     return Container(image, shm.lower(), tmpfs, reuse, tls)
-
-
-def _flag(found: Found) -> bool:
-    if isinstance(found.value, bool):
-        return found.value
-    words = {"1": True, "true": True, "0": False, "false": False}
-    if str(found.value) not in words:
-        raise found.refuse("is not true or false", "give true or false")
-    return words[str(found.value)]
 
 
 def _profile(found: Found, table: Mapping[str, Any]) -> Profile:
@@ -216,7 +184,7 @@ def _profile(found: Found, table: Mapping[str, Any]) -> Profile:
 
     machine = read(table["machine"], "[tool.perfbudget] machine") if "machine" in table else None
     try:
-        return profiles.named(_text(found), machine, table.get("profiles", {}))
+        return profiles.named(found.text(), machine, table.get("profiles", {}))
     except SettingsError as error:
         raise SettingsError(f"{found.where} = {found.value!r}: {error.what}", remedy=error.remedy) from None
 

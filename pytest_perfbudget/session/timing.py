@@ -8,13 +8,20 @@ from dataclasses import replace
 from time import perf_counter
 
 from pytest_perfbudget.budgets.budget import Budget, Limit
+from pytest_perfbudget.capture.replay import Calls
+from pytest_perfbudget.errors import DisturbedError
+from pytest_perfbudget.measure.calibration import calibration
 from pytest_perfbudget.measure.confirm import measure
-from pytest_perfbudget.measure.sampling import Decision, Sampled, State
-from pytest_perfbudget.model import Finding, QueryEvidence, TestEvidence, Verdict
+from pytest_perfbudget.measure.sampling import CAP, Cap, Decision, Sampled, State
+from pytest_perfbudget.measure.statistics import summary
+from pytest_perfbudget.model import Finding, Latency, QueryEvidence, TestEvidence, Verdict
 from pytest_perfbudget.session.place import Place
-from pytest_perfbudget.statements import Kind, kind
+from pytest_perfbudget.statements import Kind, kind, one_line
 from pytest_perfbudget.units import format_seconds
 from pytest_perfbudget.verdict.gather import site_of
+
+_WIDTH = 60
+"""Characters of a statement in the line that says it is being timed."""
 
 
 def time_queries(
@@ -58,43 +65,72 @@ def _time(
         return query, [
             _unjudged(query, limit, "the statement writes; latency.writes = true times it") for limit in limits.values()
         ]
-    statement = query.executions[-1]
-    allowed = {name: limit.value for name, limit in limits.items()}
-    with place.undisturbed(), ExitStack() as connections:
-
-        def fresh() -> Callable[[], float]:
-            return connections.enter_context(place.replaying(statement, undo=query.writes))
-
-        try:
-            sampled = measure(fresh, allowed, perf_counter)
-        except psycopg.Error as error:
-            why = f"it could not be executed again: {str(error).splitlines()[0]}"
-            return query, [_unjudged(query, limit, why) for limit in limits.values()]
-    shown = next((name for name in ("p95", "p50", "p99", "mean") if name in limits), None)
+    try:
+        sampled, latency = _sampled(query, {name: limit.value for name, limit in limits.items()}, place)
+    except DisturbedError as error:
+        return query, [_unjudged(query, limit, error.what) for limit in limits.values()]
+    except psycopg.Error as error:
+        why = f"it could not be executed again: {str(error).splitlines()[0]}"
+        return query, [_unjudged(query, limit, why) for limit in limits.values()]
     findings = [
         _finding(query, limits[name], decision, sampled)
         for name, decision in sampled.decisions.items()
         if decision.state is not State.WITHIN
     ]
-    return replace(query, latency=sampled.latency(shown)), findings
+    return replace(query, latency=latency), findings
+
+
+def _sampled(query: QueryEvidence, allowed: Mapping[str, float], place: Place) -> tuple[Sampled, Latency | None]:
+    """The samples, and what is shown of them: with the states of the server's plan cache that they were taken in, and
+    how fast the machine was.
+
+    Raises:
+        DisturbedError: not now, or it is not what the test executed.
+        psycopg.Error: it cannot be executed again.
+    """
+    opened: list[Calls] = []
+    words = f"timing {one_line(query.sql, _WIDTH)}"
+    with place.progress(words), place.undisturbed() as left, ExitStack() as connections:
+
+        def fresh() -> Callable[[], float]:
+            calls = connections.enter_context(place.calling(query.executions[-1:], undo=query.writes))
+            calls()
+            if differs := calls.differs():
+                raise DisturbedError(differs)
+            opened.append(calls)
+            return calls
+
+        sampled = measure(fresh, allowed, perf_counter, capped(left))
+        latency = sampled.latency(next((name for name in ("p95", "p50", "p99", "mean") if name in allowed), None))
+        if latency is None:
+            return sampled, None
+        states, factor = opened[0].replays[0].states(latency.n), calibration(opened[0].another)
+        return sampled, replace(latency, states=states, calibration=factor)
+
+
+def capped(left: float) -> Cap:
+    """The cap of one statement, where the run may measure for ``left`` seconds more."""
+    if left >= CAP.seconds:
+        return CAP
+    return Cap(left, f"the cap of {format_seconds(left)}, what is left of measure_cap, was")
 
 
 def _finding(query: QueryEvidence, limit: Limit, decision: Decision, sampled: Sampled) -> Finding:
     if decision.state is State.UNDECIDED:
         return _unjudged(query, limit, decision.reason)
-    name = limit.key.removeprefix("latency.")
+    name, latency = limit.key.removeprefix("latency."), summary(sampled.samples)
     return Finding(
         code=limit.key,
         verdict=Verdict.OVER,
         message=name,
         metric=limit.key,
-        measured=getattr(sampled.latency(), name),
+        measured=getattr(latency, name),
         allowed=limit.value,
         unit="s",
         query=query.key,
         site=site_of(query),
         budget_at=limit.at,
-        note=f"n={len(sampled.samples)}, at least {format_seconds(decision.lower)}",
+        note=f"n={latency.n}, at least {format_seconds(decision.lower)}, noise ±{format_seconds(latency.noise)}",
     )
 
 

@@ -10,7 +10,8 @@ from pytest_perfbudget.budgets.budget import Budget, Limit
 from pytest_perfbudget.measure.statistics import percentile, quantile_bounds
 from pytest_perfbudget.model import Finding, Site, Verdict
 from pytest_perfbudget.model.resources import PlanCacheUse, PoolUse, ReplicaUse
-from pytest_perfbudget.units import format_measure, format_seconds
+from pytest_perfbudget.units import format_seconds
+from pytest_perfbudget.verdict.bounded import over, unjudged
 
 CONFIDENCE = 0.95
 """A percentile fails a test when its lower bound, of this confidence, is above the limit."""
@@ -68,22 +69,22 @@ def _count(
     limit: Limit, measured: int, site: Site | None, words: str, detail: tuple[str, ...] = ()
 ) -> Iterator[Finding]:
     if measured > limit.value:
-        yield _over(limit, measured, site=site, detail=detail, note=f"{words} {site}" if site else "")
+        yield over(limit, measured, site=site, detail=detail, note=f"{words} {site}" if site else "")
 
 
 def _quantile(limit: Limit, samples: Sequence[float], site: Site | None, why: str) -> Iterator[Finding]:
     if not samples:
-        yield _unjudged(limit, why)
+        yield unjudged(limit, why)
         return
     measured, lower = percentile(samples, 0.95), quantile_bounds(samples, 0.95, CONFIDENCE)[0]
     if measured <= limit.value:
         return
     if lower > limit.value:
         at = f", longest at {site}" if site else ""
-        yield _over(limit, measured, site=site, note=f"n={len(samples)}, at least {format_seconds(lower)}{at}")
+        yield over(limit, measured, site=site, note=f"n={len(samples)}, at least {format_seconds(lower)}{at}")
     else:
         words = f"is {format_seconds(measured)}, and {len(samples)} measurements do not prove more than {limit.text}"
-        yield _unjudged(limit, words)
+        yield unjudged(limit, words)
 
 
 def check_plan_cache(budget: Budget, use: PlanCacheUse) -> list[Finding]:
@@ -92,11 +93,11 @@ def check_plan_cache(budget: Budget, use: PlanCacheUse) -> list[Finding]:
     if limit is None or (use.executions and not use.unread and use.hit_rate >= limit.value):
         return []
     if use.unread:
-        return [_unjudged(limit, f"{use.unread} connections were lost before their counters could be read")]
+        return [unjudged(limit, f"{use.unread} connections were lost before their counters could be read")]
     if not use.executions:
         return [_unprepared(limit)]
     note = f"{use.reused:,} of {use.executions:,} executions reused a plan"
-    return [_over(limit, use.hit_rate, note=note)]
+    return [over(limit, use.hit_rate, note=note)]
 
 
 def _unprepared(limit: Limit) -> Finding:
@@ -114,35 +115,3 @@ def check_replica(budget: Budget, use: ReplicaUse) -> list[Finding]:
     """The finding of ``replica.lag_p95``, if it has one."""
     limit = budget.limits.get("replica.lag_p95")
     return list(_quantile(limit, use.lags, None, "nothing was written while the test ran")) if limit else []
-
-
-def _over(
-    limit: Limit, measured: float, *, site: Site | None = None, detail: tuple[str, ...] = (), note: str = ""
-) -> Finding:
-    word = "required" if limit.least else "allowed"
-    unit = limit.unit
-    return Finding(
-        code=limit.key,
-        verdict=Verdict.OVER,
-        message=f"{limit.key} is {format_measure(measured, unit)}, {word} {format_measure(limit.value, unit)}",
-        metric=limit.key,
-        measured=measured,
-        allowed=limit.value,
-        unit=unit,
-        site=site,
-        budget_at=limit.at,
-        detail=detail,
-        note=note,
-    )
-
-
-def _unjudged(limit: Limit, why: str) -> Finding:
-    return Finding(
-        code=limit.key,
-        verdict=Verdict.UNJUDGED,
-        message=f"{limit.key}: {why}",
-        metric=limit.key,
-        allowed=limit.value,
-        unit=limit.unit,
-        budget_at=limit.at,
-    )

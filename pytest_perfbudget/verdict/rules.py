@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from pytest_perfbudget.baselines.record import QueryRecord
 from pytest_perfbudget.budgets.budget import Budget, RuleSetting
@@ -22,6 +23,7 @@ Records = Mapping[str, QueryRecord]
 """The key of a query → what is recorded of it, where that can be compared."""
 
 _NOT_JUDGED = "not judged: "
+_TIMES = ("Planning Time", "Execution Time", "JIT")
 
 
 def asked(budget: Budget, queries: Iterable[QueryEvidence], rules: Iterable[Rule]) -> dict[str, frozenset[Need]]:
@@ -74,7 +76,7 @@ def subject(plan: Plan, query: QueryEvidence, record: QueryRecord | None) -> Sub
     """A plan of a query with all that is known of the statement."""
     probes = query.probes
     return Subject(
-        plan=plan,
+        plan=_timed(plan, query.probes.timed),
         sql=query.executions[0].sql if query.executions else query.sql,
         catalogue=probes.catalogue,
         baseline=record.plans[0].tree if record and record.plans else (),
@@ -82,6 +84,14 @@ def subject(plan: Plan, query: QueryEvidence, record: QueryRecord | None) -> Sub
         generic=_generic(plan, query),
         why=probes.why,
     )
+
+
+def _timed(plan: Plan, repetition: Mapping[str, Any] | None) -> Plan:
+    """The plan with the times of a repetition, where its own execution was not timed."""
+    if plan.timed or repetition is None:
+        return plan
+    times = {name: repetition[name] for name in _TIMES if name in repetition}
+    return replace(plan, document={**plan.document, **times})
 
 
 def _generic(plan: Plan, query: QueryEvidence) -> Generic | None:

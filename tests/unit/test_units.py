@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_perfbudget.units import format_bytes, format_count, format_measure, format_seconds, ratio, seconds
+from pytest_perfbudget.units import format_bytes, format_count, format_measure, format_seconds, ratio, seconds, size
 
 
 @pytest.mark.parametrize(
@@ -21,6 +21,19 @@ def test_durations(text: str, value: float) -> None:
 def test_what_is_no_duration(text: str) -> None:
     with pytest.raises(ValueError, match="is not a duration"):
         seconds(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("64 MB", 64 << 20), ("512kB", 512 << 10), ("1.5 GB", 3 << 29), ("9 bytes", 9)]
+)
+def test_sizes(text: str, value: float) -> None:
+    assert size(text) == value
+
+
+@pytest.mark.parametrize("text", ["64", "MB", "64 M", "-1 MB", "64 MiB", ""])
+def test_what_is_no_size(text: str) -> None:
+    with pytest.raises(ValueError, match="is not a size"):
+        size(text)
 
 
 def test_percentages() -> None:
@@ -40,6 +53,7 @@ def test_seconds_are_shown_with_three_digits_in_the_largest_unit(value: float, t
 def test_counts_have_thousands_and_costs_their_decimals() -> None:
     assert (format_count(2170), format_count(91.31)) == ("2,170", "91.31")
     assert (format_measure(0.005, "s"), format_measure(40, "buffers")) == ("5 ms", "40")
+    assert (format_measure(64 << 20, "B"), format_measure(1234.5, "calls/s")) == ("64 MB", "1,234 calls/s")
 
 
 @given(st.floats(1e-6, 1e4))

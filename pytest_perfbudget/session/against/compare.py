@@ -11,6 +11,7 @@ from statistics import median
 from time import perf_counter, sleep
 
 from pytest_perfbudget.budgets.budget import Budget, Slowdown
+from pytest_perfbudget.errors import DisturbedError
 from pytest_perfbudget.measure.fresh import over_fresh_pairs
 from pytest_perfbudget.measure.regression import Measure, Outcome, on_one_connection, regressions
 from pytest_perfbudget.measure.rounds import CAP, WARM_UP, Connected
@@ -93,8 +94,12 @@ def _compare(
     if sides:
         layout = reference.layout(evidence.test, sides)
         gated = sides.keys() - _reported(asked, partners, evidence, reference.given)
-        with place.undisturbed(), place.progress(f"timing {len(sides)} statements against {reference.commit}"):
-            outcomes, failed = _timed(layout, sides, asked, gated, reference.commit.ref)
+        words = f"timing {len(sides)} statements against {reference.commit}"
+        try:
+            with place.progress(words), place.undisturbed():
+                outcomes, failed = _timed(layout, sides, asked, gated, reference.commit.ref)
+        except DisturbedError as error:
+            outcomes, failed = {}, dict.fromkeys(sides, error.what)
         why |= failed
         for key, outcome in outcomes.items():
             old, new = (_p50(taken) for taken in sides[key].taken)

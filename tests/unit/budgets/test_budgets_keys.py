@@ -98,7 +98,7 @@ def _title(key: Key) -> str:
 
 
 def _row(key: Key) -> str:
-    unit = {"s": "with its unit", "": ""}.get(key.unit, key.unit)
+    unit = {"s": "with its unit", "B": "with its unit", "": ""}.get(key.unit, key.unit)
     value = f"{key.kind}: {unit}" if unit else str(key.kind)
     later = f" *arrives with {key.arrives_with}*" if key.arrives_with else ""
     return f"| `{key.name}` | {key.of} | {value} | {key.meaning}{later} | `{key.example}` |"

@@ -91,6 +91,7 @@ def test_preparing_is_a_round_trip_of_the_first_execution(hub: Hub, dsn: str) ->
     on(dsn, body)
     statements = hub.stop()
     assert trips(statements) == [2, 1, 1, 2, 1, 1]
+    assert {statement.prepares for statement in statements} == {0}
     assert [len(statement.plans) for statement in statements] == [1, 1, 1, 2, 2, 1]
 
 
@@ -100,7 +101,9 @@ def test_without_a_statement_cache_every_execution_is_prepared(hub: Hub, dsn: st
             await connection.fetch(ONE, n)
 
     on(dsn, body, statement_cache_size=0)
-    assert trips(hub.stop()) == [2, 2, 2]
+    statements = hub.stop()
+    assert trips(statements) == [2, 2, 2]
+    assert {statement.prepares for statement in statements} == {None}
 
 
 def test_every_method_is_seen(hub: Hub, dsn: str) -> None:

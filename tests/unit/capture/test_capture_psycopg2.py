@@ -52,6 +52,7 @@ def test_an_execute_is_recorded_as_the_server_got_it(hub: Hub, dsn: str) -> None
     (statement,) = hub.stop()
     assert (statement.sql, statement.params, statement.types, statement.formats) == (SENT, (), (), ())
     assert (statement.rows, statement.calls, statement.round_trips, statement.error) == (1, 1, 1, None)
+    assert statement.prepares is None
     assert statement.duration > 0
     assert statement.site is not None
     assert (statement.site.file, statement.site.line) == (HERE, at)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from pytest_perfbudget.measure.confirm import measure
-from pytest_perfbudget.measure.sampling import BEYOND, WITHIN, State, sample
+from pytest_perfbudget.measure.sampling import BEYOND, WITHIN, Cap, State, sample
 
 
 class Statement:
@@ -64,16 +64,31 @@ def test_the_cap_leaves_it_undecided_and_says_so() -> None:
     statement = constant(0.125)
     decision = sample(statement, {"p99": 0.2}, statement.clock).decisions["p99"]
     assert decision.state is State.UNDECIDED
-    assert decision.reason == "cap of 3 s reached after n=16: p99 at least 125 ms"
+    assert decision.reason == "the cap of 3 s was reached after n=16: p99 at least 125 ms"
     assert statement.now <= 3.0 + 0.125
 
 
 def test_at_the_cap_all_error_left_is_spent() -> None:
     """59 samples bound a p95 at 95 %: the cap falls between the looks at 48 and 96."""
     statement = constant(0.05)
-    sampled = sample(statement, {"p95": 0.06}, statement.clock, cap=59 * 0.05 - 0.001, warm_up=0)
+    sampled = sample(statement, {"p95": 0.06}, statement.clock, cap=Cap(59 * 0.05 - 0.001), warm_up=0)
     assert len(sampled.samples) == 59
     assert sampled.decisions["p95"].state is State.WITHIN
+
+
+def test_the_cap_that_stopped_it_is_named() -> None:
+    statement = constant(0.125)
+    cap = Cap(1.0, "the rest of a minute was")
+    decision = sample(statement, {"p99": 0.2}, statement.clock, cap).decisions["p99"]
+    assert decision.reason == "the rest of a minute was reached after n=5: p99 at least 125 ms"
+
+
+def test_what_stopping_early_saved_is_what_the_cap_had_time_for() -> None:
+    statement = constant(0.125)
+    sampled = sample(statement, {"p50": 0.2}, statement.clock, warm_up=2)
+    assert (len(sampled.samples), sampled.spent, sampled.saved) == (6, 1.0, 16)
+    assert sampled.latency().saved == 16
+    assert sample(statement, {"p99": 0.2}, statement.clock).saved is None
 
 
 def test_warm_up_takes_no_more_than_its_share_of_the_cap() -> None:
@@ -121,7 +136,7 @@ def test_the_whole_rule_errs_no_more_than_it_says(key: str) -> None:
     for _ in range(runs):
         statement = Statement(lambda: 0.002 * draw.lognormvariate(0, 0.4))
         allowed = 0.002 * math.exp(0.4 * q)
-        counts[sample(statement, {key: allowed}, statement.clock, cap=1.5).decisions[key].state] += 1
+        counts[sample(statement, {key: allowed}, statement.clock, cap=Cap(1.5)).decisions[key].state] += 1
     assert counts[State.WITHIN] / runs <= WITHIN + 0.02
     assert counts[State.BEYOND] / runs <= BEYOND + 0.005
 

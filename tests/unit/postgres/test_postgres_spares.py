@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -136,6 +138,21 @@ def test_nothing_is_cloned_ahead_while_a_latency_is_sampled(server: Server, clon
         until(lambda: server.admin.execute(waiting).fetchone() == (1,))
         assert not spare_oids(server)
     until(lambda: spare_oids(server))
+
+
+def test_another_process_does_not_clone_its_first_database_meanwhile(
+    server: Server, cache: Path, cloned: Cloned
+) -> None:
+    waiting = "select count(*) from pg_locks where locktype = 'advisory' and not granted"
+    used = cloned(SEED)
+    with closing(start(run=server.run, cache=str(cache), worker="gw1")) as other, ThreadPoolExecutor(1) as thread:
+        spares = Spares(other, used.template)
+        with undisturbed(server):
+            first = thread.submit(spares.first, "perfbudget_other")
+            until(lambda: server.admin.execute(waiting).fetchone() == (1,))
+            assert "perfbudget_other" not in oids(server)
+        assert first.result(60).name in oids(server)
+        spares.close(first.result(), keep=False)
 
 
 def test_whoever_wants_the_next_clone_meanwhile_does_not_wait_for_the_spare(

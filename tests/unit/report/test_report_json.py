@@ -51,8 +51,13 @@ def test_the_figures_of_a_failed_run() -> None:
     assert (report["run"]["duration_s"], report["run"]["complete"]) == (1.235, False)
     assert (test["verdict"], test["outcome"]) == ("over", "failed")
     assert test["findings"][0]["budget_at"] == {"file": "budgets/orders.toml", "line": 4}
+    assert test["used"] == [
+        {"key": "cpu.per_call", "value": 0.0021, "unit": "s", "note": "n=90 on 3 backends"},
+        {"key": "memory.peak", "value": 3 << 20, "unit": "B", "note": "n=7"},
+    ]
     assert test["queries"][0]["latency"] == {
-        "n": 40, "p50_ms": 31.2, "p95_ms": 41.8, "p99_ms": 44.4, "mean_ms": 32.1, "ci_ms": [40.5, 43.1]
+        "n": 40, "p50_ms": 31.2, "p95_ms": 41.8, "p99_ms": 44.4, "mean_ms": 32.1, "ci_ms": [40.5, 43.1],
+        "noise_ms": 1.3, "saved": 900, "calibration": 1.31, "states": {"generic": 40}, "bars": [[31.0, 39], [41.8, 1]],
     }  # fmt: skip
     assert test["queries"][0]["work"]["inexact"] == ["rows"]
     assert report["problems"][1]["site"] is None

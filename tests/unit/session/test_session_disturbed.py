@@ -37,9 +37,10 @@ def test_a_tool_is_named_by_its_module(module: ModuleType, name: str, monkeypatc
     assert disturbed("") == f"{__name__} watches every line of this process"
 
 
-def test_a_tool_of_monitoring_is_named_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
-    tools = {1: "coverage"}
-    monitoring = SimpleNamespace(DEBUGGER_ID=0, COVERAGE_ID=1, PROFILER_ID=2, get_tool=tools.get)
+@pytest.mark.parametrize("number", [0, 1, 3, 5])
+def test_a_tool_of_monitoring_is_named_by_itself(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    tools = {number: "coverage.py"}
+    monitoring = SimpleNamespace(get_tool=tools.get)
     monkeypatch.setattr(sys, "monitoring", monitoring, raising=False)
     assert disturbed("") == "coverage watches every line of this process"
     tools.clear()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import psycopg
@@ -59,6 +60,22 @@ def seen(sql: str = SQL, relation: str = "parcels", **more: Any) -> TestEvidence
     document = {"Query Text": sql, "Plan": node | {"Actual Rows": 1, "Actual Loops": 1}}
     given = {"params": (b"7",), "site": Site("app.py", 7, "recent"), "plans": [document]} | more
     return gather("t", "b", [Statement(sql, **given)], ENVIRONMENT)
+
+
+def test_planning_and_execution_are_timed_where_a_rule_asks(place: Place) -> None:
+    evidence = seen()
+    (query,) = evidence.queries
+    (probed,) = Prober(place).gather(evidence, {query.key: {"timing"}}).queries
+    assert probed.probes.timed is not None
+    assert {"Planning Time", "Execution Time"} <= probed.probes.timed.keys()
+    assert Prober(place).gather(replace(evidence, queries=(probed,)), {query.key: {"timing"}}).queries == (probed,)
+    assert place.asked == 1
+
+
+def test_what_writes_is_not_executed_again_to_be_timed(place: Place) -> None:
+    evidence = seen("DELETE FROM parcels WHERE id = $1")
+    assert Prober(place).gather(evidence, {evidence.queries[0].key: {"timing"}}) == evidence
+    assert place.asked == 0
 
 
 def test_nothing_is_asked_of_the_server_unless_a_rule_needs_it(place: Place) -> None:

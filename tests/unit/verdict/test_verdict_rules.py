@@ -235,3 +235,18 @@ def test_a_generic_plan_that_could_not_be_had_is_unjudged_with_the_reason() -> N
     [finding] = [one for one in judged if one.code == "plan.generic"]
     assert (finding.verdict, finding.message) == (
         Verdict.UNJUDGED, "no generic plan to judge: the server refused it: no type")  # fmt: skip
+
+
+def test_the_share_of_planning_is_that_of_a_repetition_where_the_execution_was_not_timed() -> None:
+    times = {"Plan": {}, "Planning Time": 140.0, "Execution Time": 10.0}
+    [unknown] = findings({"PB506": "on"}, evidence(statement(SEQ)))
+    assert (unknown.verdict, unknown.message) == (
+        Verdict.UNJUDGED,
+        "planning-share: planning and execution were not timed (SUMMARY)",
+    )
+    [finding] = findings({"PB506": "on"}, with_probes(evidence(statement(SEQ)), timed=times))
+    assert finding.verdict is Verdict.OVER
+    assert finding.message == "planning-share   planning took 140 ms, execution 10 ms"
+    assert findings({"PB506": {"ms": 141}}, with_probes(evidence(statement(SEQ)), timed=times)) == []
+    own = SEQ | {"Planning Time": 1.0, "Execution Time": 10.0}
+    assert findings({"PB506": "on"}, with_probes(evidence(statement(own)), timed=times)) == []

@@ -1,0 +1,41 @@
+"""The findings about one limit of a test: exceeded, or not to be judged."""
+
+from __future__ import annotations
+
+from pytest_perfbudget.budgets.budget import Limit
+from pytest_perfbudget.model import Finding, Site, Verdict
+from pytest_perfbudget.units import format_measure
+
+
+def over(
+    limit: Limit, measured: float, *, site: Site | None = None, detail: tuple[str, ...] = (), note: str = ""
+) -> Finding:
+    """The limit is exceeded (or missed, where it is the least)."""
+    word = "required" if limit.least else "allowed"
+    unit = limit.unit
+    return Finding(
+        code=limit.key,
+        verdict=Verdict.OVER,
+        message=f"{limit.key} is {format_measure(measured, unit)}, {word} {format_measure(limit.value, unit)}",
+        metric=limit.key,
+        measured=measured,
+        allowed=limit.value,
+        unit=unit,
+        site=site,
+        budget_at=limit.at,
+        detail=detail,
+        note=note,
+    )
+
+
+def unjudged(limit: Limit, why: str) -> Finding:
+    """``why`` says what stands against a judgement."""
+    return Finding(
+        code=limit.key,
+        verdict=Verdict.UNJUDGED,
+        message=f"{limit.key}: {why}",
+        metric=limit.key,
+        allowed=limit.value,
+        unit=limit.unit,
+        budget_at=limit.at,
+    )

@@ -1,0 +1,59 @@
+"""``throughput.min``, ``cpu.per_call`` and ``memory.peak`` of real statements."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+from conftest import Shop
+
+TEST = """
+import os
+import psycopg
+import pytest
+from shop import close, recent
+
+@pytest.mark.perf_budget("orders.small")
+def test_small():
+    recent(42)
+    recent(43)
+
+@pytest.mark.perf_budget("orders.large")
+def test_large():
+    with psycopg.connect(os.environ["DATABASE_URL"]) as connection:
+        connection.execute("SET work_mem = '256MB'")
+        connection.execute("SELECT id, repeat('x', 200) t FROM orders ORDER BY t, id DESC LIMIT 100000").fetchall()
+
+@pytest.mark.perf_budget("orders.large")
+def test_write():
+    close(1)
+"""
+
+SMALL = '[small]\nthroughput.min = 1\nclients = 3\ncpu.per_call = "1 s"\nmemory.peak = "1 GB"\n'
+LARGE = '[large]\nthroughput.min = 100_000\ncpu.per_call = "10 us"\nmemory.peak = "100 kB"\n'
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="CPU time and memory are read on Linux")
+def test_what_a_test_uses_is_held_to_its_budget(shop: Shop) -> None:
+    shop.write(**{"test_shop.py": TEST, "budgets/orders.toml": SMALL + LARGE})
+    done = shop.run("-v")
+    small, large, write = (
+        next(test for test in done.report["tests"] if test["nodeid"].endswith(name))
+        for name in ("test_small", "test_large", "test_write")
+    )
+    assert done.code == 1, done.text
+    used = {one["key"]: one["value"] for one in small["used"]}
+    assert used.keys() == {"throughput.min", "cpu.per_call", "memory.peak"}
+    assert small["verdict"] == "new"
+    assert 100 < used["throughput.min"] < 1e6
+    assert 1e-6 < used["cpu.per_call"] < 0.1
+    assert 1 << 20 < used["memory.peak"] < 64 << 20
+    assert "cpu.per_call" in done.text.partition("perfbudget: resources")[2]
+    found = {one["code"]: one["verdict"] for one in large["findings"]}
+    assert found["memory.peak"] == "over"
+    # On a machine that is busy enough the cap can come first.
+    assert {found["throughput.min"], found["cpu.per_call"]} <= {"over", "unjudged"}, done.text
+    assert "3 clients" in done.text
+    words = {one["code"]: one["message"] for one in write["findings"]}
+    for key in ("throughput.min", "cpu.per_call"):
+        assert words[key].startswith(f"{key}: the test writes, and is not repeated: UPDATE orders")

@@ -1,0 +1,138 @@
+"""What is timed, and what is said of it. Durations are injected: no decision here depends on how long anything took."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+import psycopg
+import pytest
+
+from pytest_perfbudget.budgets.budget import Budget, Limit
+from pytest_perfbudget.errors import At, DisturbedError
+from pytest_perfbudget.measure.calibration import REFERENCES
+from pytest_perfbudget.model import Environment, QueryEvidence, Statement, TestEvidence
+from pytest_perfbudget.session.timing import capped, time_queries
+
+AT = At("budgets/orders.toml", 2)
+ENVIRONMENT = Environment("18.0", 18, "deterministic", "embedded", "C.UTF-8", 8192, jit=False)
+
+
+class Calls:
+    """Executions that take what the test says."""
+
+    def __init__(self, seconds: float, differs: str) -> None:
+        self.seconds, self.words = seconds, differs
+        self.replays = [self]
+
+    def __call__(self) -> float:
+        return self.seconds
+
+    def differs(self) -> str:
+        return self.words
+
+    def another(self, sql: str) -> Callable[[], float]:
+        return lambda: 2 * REFERENCES[sql]
+
+    def states(self, last: int) -> dict[str, int]:
+        return {"generic": last}
+
+
+class Place:
+    """Gives a connection for each of ``durations``."""
+
+    def __init__(self, *durations: float, differs: str = "", error: Exception | None = None) -> None:
+        self.durations, self.differs, self.error = list(durations), differs, error
+        self.undone: list[bool] = []
+        self.said: list[str] = []
+
+    @contextmanager
+    def progress(self, what: str) -> Iterator[None]:
+        self.said.append(what)
+        yield
+
+    @contextmanager
+    def undisturbed(self) -> Iterator[float]:
+        if isinstance(self.error, DisturbedError):
+            raise self.error
+        yield 100.0
+
+    @contextmanager
+    def calling(self, statements: Sequence[Statement], *, undo: bool) -> Iterator[Calls]:
+        if self.error:
+            raise self.error
+        self.undone.append(undo)
+        yield Calls(self.durations.pop(0), self.differs)
+
+
+def evidence(sql: str = "SELECT 1", *, writes: bool = False) -> TestEvidence:
+    statement = Statement(sql)
+    query = QueryEvidence("q", sql, None, 1, (), (), None, 0.0, writes=writes, executions=(statement,))
+    return TestEvidence("test_one", "orders.one", (query,), {}, ENVIRONMENT)
+
+
+def budget(*, writes: bool = False, **seconds: float) -> Budget:
+    limits = {f"latency.{name}": Limit(f"latency.{name}", value, "s", "", AT) for name, value in seconds.items()}
+    return Budget("orders.one", AT, limits=limits, latency_writes=writes)
+
+
+def words(place: Place, budget: Budget, evidence: TestEvidence, disturbed: str | None = None) -> list[str]:
+    """Verdict and message of each finding."""
+    return [f"{f.verdict}: {f.message}" for f in time_queries(budget, evidence, place, disturbed)[1]]
+
+
+def test_within_says_nothing_and_is_in_the_evidence() -> None:
+    place = Place(0.001)
+    timed, findings = time_queries(budget(p95=0.002), evidence(), place)
+    latency = timed.queries[0].latency
+    assert findings == ()
+    assert (latency.n, latency.p95, latency.states) == (96, 0.001, {"generic": 96})
+    assert latency.calibration == pytest.approx(2)
+    assert place.said == ["timing SELECT 1"]
+
+
+def test_over_is_confirmed_on_a_second_connection() -> None:
+    (finding,) = time_queries(budget(p50=0.002), evidence(), Place(0.003, 0.004))[1]
+    assert (finding.verdict, finding.measured, finding.allowed) == ("over", 0.003, 0.002)
+    assert finding.note == "n=12, at least 3 ms, noise ±0 µs"
+    unsure = words(Place(0.003, 0.001), budget(p50=0.002), evidence())
+    assert unsure == [
+        "unjudged: latency.p50: beyond once (n=12: p50 between 3 ms and 3 ms), on a fresh connection within "
+        "(n=6: p50 at most 1 ms)"
+    ]
+
+
+def test_nothing_is_executed_where_something_disturbs() -> None:
+    assert words(Place(), budget(p50=1.0), evidence(), "the run is under --pdb") == [
+        "unjudged: latency.p50: the run is under --pdb"
+    ]
+    assert words(Place(error=DisturbedError("no quiet")), budget(p50=1.0, p95=1.0), evidence()) == [
+        "unjudged: latency.p50: no quiet",
+        "unjudged: latency.p95: no quiet",
+    ]
+
+
+def test_a_statement_that_writes_is_timed_on_request_and_undone() -> None:
+    writes = evidence("UPDATE orders SET n = 1", writes=True)
+    assert words(Place(), budget(p50=1.0), writes) == [
+        "unjudged: latency.p50: the statement writes; latency.writes = true times it"
+    ]
+    place = Place(0.001)
+    assert words(place, budget(p50=1.0, writes=True), writes) == []
+    assert place.undone == [True]
+
+
+def test_what_is_another_statement_than_in_the_test_is_not_timed() -> None:
+    found = words(Place(0.001, differs="it gave 0 rows"), budget(p50=1.0), evidence())
+    assert found == ["unjudged: latency.p50: it gave 0 rows"]
+
+
+def test_an_error_is_told() -> None:
+    (found,) = words(Place(error=psycopg.errors.UndefinedTable("no orders\nLINE 1")), budget(p50=1.0), evidence())
+    assert found == "unjudged: latency.p50: it could not be executed again: no orders"
+
+
+def test_the_cap_of_the_run_is_named_where_it_is_the_smaller() -> None:
+    assert capped(3.0).words == "the cap of 3 s was"
+    assert capped(0.5).seconds == 0.5
+    assert capped(0.5).words == "the cap of 500 ms, what is left of measure_cap, was"
