@@ -13,6 +13,7 @@ from psycopg_pool import ConnectionPool
 from pytest_perfbudget.pool.controller import Policy
 from pytest_perfbudget.pool.governor import Governor, starved
 from pytest_perfbudget.pool.ledger import Account, Taken
+from pytest_perfbudget.sites import call_site
 
 logger = logging.getLogger("pytest_perfbudget.pool")
 
@@ -41,8 +42,9 @@ class AdaptivePool(ConnectionPool[CT]):
     ) -> None:
         min_size, max_size = self._check_size(min_size, max_size)
         self.policy = policy or Policy()
-        self._governor = Governor(min_size, max_size, self.policy, sites=sites)
-        self._wake = Event()
+        self._governor = Governor(min_size, max_size, self.policy)
+        self._ledger, self._sites = self._governor.ledger, sites
+        self._wake, self._resting = Event(), True
         self._tended = False
         super().__init__(conninfo, min_size=min_size, max_size=self._governor.controller.target, open=False, **options)
         if open:
@@ -60,7 +62,7 @@ class AdaptivePool(ConnectionPool[CT]):
 
     def taken(self) -> tuple[Taken, ...]:
         """The connections in use now, the one out longest first, each with the line that took it."""
-        return self._governor.ledger.out()
+        return self._ledger.out()
 
     def open(self, wait: bool = False, timeout: float = 30.0) -> None:
         """As ``ConnectionPool.open``."""
@@ -75,24 +77,24 @@ class AdaptivePool(ConnectionPool[CT]):
     def close(self, timeout: float = 5.0) -> None:
         """As ``ConnectionPool.close``."""
         super().close(timeout)
-        self._wake.set()
+        self._rouse()
 
     def getconn(self, timeout: float | None = None) -> CT:
         """As ``ConnectionPool.getconn``, on the account."""
-        asked = self._governor.ledger.clock()
-        if not self._wake.is_set():
-            self._wake.set()
+        asked = self._ledger.clock()
+        if self._resting:
+            self._rouse()
         try:
             connection = super().getconn(timeout)
         except BaseException:
-            self._governor.refused(asked)
+            self._ledger.refused(asked, call_site() if self._sites else None)
             raise
-        self._governor.took(connection, asked)
+        self._ledger.took(id(connection), asked, call_site() if self._sites else None)
         return connection
 
     def putconn(self, conn: CT) -> None:
         """As ``ConnectionPool.putconn``, on the account; before the next request can have the connection."""
-        self._governor.ledger.returned(id(conn))
+        self._ledger.returned(id(conn))
         super().putconn(conn)
 
     def resize(self, min_size: int, max_size: int | None = None) -> None:
@@ -109,12 +111,16 @@ class AdaptivePool(ConnectionPool[CT]):
         with self._lock:
             self._min_size = min_size - max(0, min_size - self._nconns)
         super().resize(min_size, controller.target)
+        self._rouse()
+
+    def _rouse(self) -> None:
+        self._resting = False
         self._wake.set()
 
     def _connect(self, timeout: float | None = None) -> CT:
-        started = self._governor.ledger.clock()
+        started = self._ledger.clock()
         connection = super()._connect(timeout)
-        self._governor.ledger.connected(self._governor.ledger.clock() - started)
+        self._ledger.connected(self._ledger.clock() - started)
         return connection
 
     def _window(self) -> bool:
@@ -140,11 +146,12 @@ def _tend(pool: ref[AdaptivePool[Any]], wake: Event, interval: float) -> None:
         tended = pool()
         if tended is None or tended.closed:
             return
+        tended._resting = True  # who asks from now on wakes it
         try:
             again = tended._window()
         except Exception:
             logger.warning("pool %r keeps its size for now", tended.name, exc_info=True)
             again = True
         if again:
-            wake.set()
+            tended._rouse()
         del tended
