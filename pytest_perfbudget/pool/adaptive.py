@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import sys
+from inspect import unwrap
 from threading import Event, Thread
 from typing import Any, TypeVar
 from weakref import ref
@@ -18,6 +20,9 @@ from pytest_perfbudget.sites import call_site
 logger = logging.getLogger("pytest_perfbudget.pool")
 
 CT = TypeVar("CT", bound=Connection[Any])
+
+_WITH = unwrap(ConnectionPool.connection).__code__
+"""``with pool.connection()``: whose line it is stands two frames above, beyond contextlib's."""
 
 
 class AdaptivePool(ConnectionPool[CT]):
@@ -89,13 +94,26 @@ class AdaptivePool(ConnectionPool[CT]):
         except BaseException:
             self._ledger.refused(asked, call_site() if self._sites else None)
             raise
-        self._ledger.took(id(connection), asked, call_site() if self._sites else None)
+        site = call_site(3 if sys._getframe(1).f_code is _WITH else 1) if self._sites else None
+        self._ledger.took(id(connection), asked, site)
         return connection
 
     def putconn(self, conn: CT) -> None:
         """As ``ConnectionPool.putconn``, on the account; before the next request can have the connection."""
         self._ledger.returned(id(conn))
+        if self._nconns > self._max_size and self._given_up(conn):
+            return
         super().putconn(conn)
+
+    def _given_up(self, conn: CT) -> bool:
+        """Under a load that leaves no connection idle, the size goes down by those that come back."""
+        self._check_pool_putconn(conn)
+        with self._lock:
+            surplus = self._nconns > self._max_size and not self.closed
+            self._nconns -= surplus
+        if surplus:
+            self._close_connection(conn)
+        return surplus
 
     def resize(self, min_size: int, max_size: int | None = None) -> None:
         """New bounds; the size moves within them.

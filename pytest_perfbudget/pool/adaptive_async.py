@@ -108,7 +108,19 @@ class AsyncAdaptivePool(AsyncConnectionPool[ACT]):
     async def putconn(self, conn: ACT) -> None:
         """As ``AsyncConnectionPool.putconn``, on the account; before the next request can have the connection."""
         self._ledger.returned(id(conn))
+        if self._nconns > self._max_size and await self._given_up(conn):
+            return
         await super().putconn(conn)
+
+    async def _given_up(self, conn: ACT) -> bool:
+        """Under a load that leaves no connection idle, the size goes down by those that come back."""
+        self._check_pool_putconn(conn)
+        async with self._lock:
+            surplus = self._nconns > self._max_size and not self.closed
+            self._nconns -= surplus
+        if surplus:
+            await self._close_connection(conn)
+        return surplus
 
     async def resize(self, min_size: int, max_size: int | None = None) -> None:
         """New bounds; the size moves within them. Only connections that are missing are made, see ``AdaptivePool``."""

@@ -12,7 +12,7 @@ from pytest_perfbudget.pool.samples import Samples, percentile
 from pytest_perfbudget.sites import Site
 
 NOTES = 1_000
-"""Check-outs noted and not reckoned up."""
+"""As many are reckoned up at the latest."""
 
 NONE = -1
 """No connection's key: those are addresses."""
