@@ -15,7 +15,7 @@ from pytest_perfbudget.capture.replay import Replay, count_work_again
 from pytest_perfbudget.capture.server_log import LoggedStatements
 from pytest_perfbudget.errors import PerfbudgetError
 from pytest_perfbudget.model import Statement, Work
-from pytest_perfbudget.postgres import dsn, embedded, spares
+from pytest_perfbudget.postgres import background, dsn, embedded
 from pytest_perfbudget.postgres.dsn import is_dsn
 from pytest_perfbudget.postgres.horizon import Horizon
 from pytest_perfbudget.postgres.log import ServerLog
@@ -209,7 +209,7 @@ class Place:
     @contextmanager
     def undisturbed(self) -> Iterator[None]:
         """For latencies: no database is cloned in the background meanwhile."""
-        with spares.undisturbed(self.server):
+        with background.undisturbed(self.server):
             yield
 
     @contextmanager
