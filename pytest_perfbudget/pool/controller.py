@@ -22,9 +22,9 @@ from pytest_perfbudget.pool.ledger import Account
 LOW = 0.75
 """Down only when the connections needed are at most this share of the size: the width of the band."""
 
-GAIN, PLAIN_GAIN = 0.1, 0.5
-"""A raise by the share s has earned the next one when the rate of returns rose by a tenth of s over three windows, or
-by half of s in the first."""
+GAIN, PLAIN_GAIN = 0.05, 0.5
+"""A raise by the share s has earned the next one when the rate of returns rose by a twentieth of s over three or ten
+windows, or by half of s in the first."""
 
 WEIGHED = 3
 """Windows over which figures are taken where one does not tell: the rate after a raise, the load at a limit."""
