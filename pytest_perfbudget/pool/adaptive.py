@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import sys
+from inspect import unwrap
 from threading import Event, Thread
 from typing import Any, TypeVar
 from weakref import ref
@@ -13,10 +15,14 @@ from psycopg_pool import ConnectionPool
 from pytest_perfbudget.pool.controller import Policy
 from pytest_perfbudget.pool.governor import Governor, starved
 from pytest_perfbudget.pool.ledger import Account, Taken
+from pytest_perfbudget.sites import call_site
 
 logger = logging.getLogger("pytest_perfbudget.pool")
 
 CT = TypeVar("CT", bound=Connection[Any])
+
+_WITH = unwrap(ConnectionPool.connection).__code__
+"""``with pool.connection()``: whose line it is stands two frames above, beyond contextlib's."""
 
 
 class AdaptivePool(ConnectionPool[CT]):
@@ -41,8 +47,9 @@ class AdaptivePool(ConnectionPool[CT]):
     ) -> None:
         min_size, max_size = self._check_size(min_size, max_size)
         self.policy = policy or Policy()
-        self._governor = Governor(min_size, max_size, self.policy, sites=sites)
-        self._wake = Event()
+        self._governor = Governor(min_size, max_size, self.policy)
+        self._ledger, self._sites = self._governor.ledger, sites
+        self._wake, self._resting = Event(), True
         self._tended = False
         super().__init__(conninfo, min_size=min_size, max_size=self._governor.controller.target, open=False, **options)
         if open:
@@ -60,7 +67,7 @@ class AdaptivePool(ConnectionPool[CT]):
 
     def taken(self) -> tuple[Taken, ...]:
         """The connections in use now, the one out longest first, each with the line that took it."""
-        return self._governor.ledger.out()
+        return self._ledger.out()
 
     def open(self, wait: bool = False, timeout: float = 30.0) -> None:
         """As ``ConnectionPool.open``."""
@@ -75,25 +82,38 @@ class AdaptivePool(ConnectionPool[CT]):
     def close(self, timeout: float = 5.0) -> None:
         """As ``ConnectionPool.close``."""
         super().close(timeout)
-        self._wake.set()
+        self._rouse()
 
     def getconn(self, timeout: float | None = None) -> CT:
         """As ``ConnectionPool.getconn``, on the account."""
-        asked = self._governor.ledger.clock()
-        if not self._wake.is_set():
-            self._wake.set()
+        asked = self._ledger.clock()
+        if self._resting:
+            self._rouse()
         try:
             connection = super().getconn(timeout)
         except BaseException:
-            self._governor.refused(asked)
+            self._ledger.refused(asked, call_site() if self._sites else None)
             raise
-        self._governor.took(connection, asked)
+        site = call_site(3 if sys._getframe(1).f_code is _WITH else 1) if self._sites else None
+        self._ledger.took(id(connection), asked, site)
         return connection
 
     def putconn(self, conn: CT) -> None:
         """As ``ConnectionPool.putconn``, on the account; before the next request can have the connection."""
-        self._governor.ledger.returned(id(conn))
+        self._ledger.returned(id(conn))
+        if self._nconns > self._max_size and self._given_up(conn):
+            return
         super().putconn(conn)
+
+    def _given_up(self, conn: CT) -> bool:
+        """Under a load that leaves no connection idle, the size goes down by those that come back."""
+        self._check_pool_putconn(conn)
+        with self._lock:
+            surplus = self._nconns > self._max_size and not self.closed
+            self._nconns -= surplus
+        if surplus:
+            self._close_connection(conn)
+        return surplus
 
     def resize(self, min_size: int, max_size: int | None = None) -> None:
         """New bounds; the size moves within them.
@@ -109,12 +129,16 @@ class AdaptivePool(ConnectionPool[CT]):
         with self._lock:
             self._min_size = min_size - max(0, min_size - self._nconns)
         super().resize(min_size, controller.target)
+        self._rouse()
+
+    def _rouse(self) -> None:
+        self._resting = False
         self._wake.set()
 
     def _connect(self, timeout: float | None = None) -> CT:
-        started = self._governor.ledger.clock()
+        started = self._ledger.clock()
         connection = super()._connect(timeout)
-        self._governor.ledger.connected(self._governor.ledger.clock() - started)
+        self._ledger.connected(self._ledger.clock() - started)
         return connection
 
     def _window(self) -> bool:
@@ -140,11 +164,12 @@ def _tend(pool: ref[AdaptivePool[Any]], wake: Event, interval: float) -> None:
         tended = pool()
         if tended is None or tended.closed:
             return
+        tended._resting = True  # who asks from now on wakes it
         try:
             again = tended._window()
         except Exception:
             logger.warning("pool %r keeps its size for now", tended.name, exc_info=True)
             again = True
         if again:
-            wake.set()
+            tended._rouse()
         del tended

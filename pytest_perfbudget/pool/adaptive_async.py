@@ -15,6 +15,7 @@ from pytest_perfbudget.errors import PoolError
 from pytest_perfbudget.pool.controller import Policy
 from pytest_perfbudget.pool.governor import Governor, starved
 from pytest_perfbudget.pool.ledger import Account, Taken
+from pytest_perfbudget.sites import call_site
 
 logger = logging.getLogger("pytest_perfbudget.pool")
 
@@ -46,7 +47,8 @@ class AsyncAdaptivePool(AsyncConnectionPool[ACT]):
             )
         min_size, max_size = self._check_size(min_size, max_size)
         self.policy = policy or Policy()
-        self._governor = Governor(min_size, max_size, self.policy, sites=sites)
+        self._governor = Governor(min_size, max_size, self.policy)
+        self._ledger, self._sites = self._governor.ledger, sites
         self._wake: asyncio.Event
         self._loop: asyncio.AbstractEventLoop | None = None
         self._tending: asyncio.Task[None] | None = None
@@ -64,7 +66,7 @@ class AsyncAdaptivePool(AsyncConnectionPool[ACT]):
 
     def taken(self) -> tuple[Taken, ...]:
         """The connections in use now, the one out longest first, each with the line that took it."""
-        return self._governor.ledger.out()
+        return self._ledger.out()
 
     async def open(self, wait: bool = False, timeout: float = 30.0) -> None:
         """As ``AsyncConnectionPool.open``."""
@@ -91,22 +93,34 @@ class AsyncAdaptivePool(AsyncConnectionPool[ACT]):
         Raises:
             PoolError: the pool was opened in another event loop.
         """
-        asked = self._governor.ledger.clock()
+        asked = self._ledger.clock()
         if self._loop is not None:
             self._check_loop()
             self._wake.set()
         try:
             connection = await super().getconn(timeout)
         except BaseException:
-            self._governor.refused(asked)
+            self._ledger.refused(asked, call_site() if self._sites else None)
             raise
-        self._governor.took(connection, asked)
+        self._ledger.took(id(connection), asked, call_site() if self._sites else None)
         return connection
 
     async def putconn(self, conn: ACT) -> None:
         """As ``AsyncConnectionPool.putconn``, on the account; before the next request can have the connection."""
-        self._governor.ledger.returned(id(conn))
+        self._ledger.returned(id(conn))
+        if self._nconns > self._max_size and await self._given_up(conn):
+            return
         await super().putconn(conn)
+
+    async def _given_up(self, conn: ACT) -> bool:
+        """Under a load that leaves no connection idle, the size goes down by those that come back."""
+        self._check_pool_putconn(conn)
+        async with self._lock:
+            surplus = self._nconns > self._max_size and not self.closed
+            self._nconns -= surplus
+        if surplus:
+            await self._close_connection(conn)
+        return surplus
 
     async def resize(self, min_size: int, max_size: int | None = None) -> None:
         """New bounds; the size moves within them. Only connections that are missing are made, see ``AdaptivePool``."""
@@ -120,9 +134,9 @@ class AsyncAdaptivePool(AsyncConnectionPool[ACT]):
         self._wake.set()
 
     async def _connect(self, timeout: float | None = None) -> ACT:
-        started = self._governor.ledger.clock()
+        started = self._ledger.clock()
         connection = await super()._connect(timeout)
-        self._governor.ledger.connected(self._governor.ledger.clock() - started)
+        self._ledger.connected(self._ledger.clock() - started)
         return connection
 
     async def _window(self) -> bool:

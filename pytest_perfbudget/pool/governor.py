@@ -3,30 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from pytest_perfbudget.pool.controller import Controller, Policy
 from pytest_perfbudget.pool.ledger import Account, Ledger
-from pytest_perfbudget.sites import call_site
 
 
 class Governor:
     """``last`` is the account of the last whole window, None before the first."""
 
-    def __init__(self, minimum: int, maximum: int, policy: Policy, *, sites: bool) -> None:
+    def __init__(self, minimum: int, maximum: int, policy: Policy) -> None:
         self.ledger = Ledger()
         self.controller = Controller(minimum, maximum, policy, self.ledger.clock)
         self.last: Account | None = None
-        self._sites = sites
         self._queued = 0
-
-    def took(self, connection: Any, asked: float) -> None:
-        """A request made at ``asked`` got ``connection``."""
-        self.ledger.took(id(connection), asked, call_site(2) if self._sites else None)
-
-    def refused(self, asked: float) -> None:
-        """A request made at ``asked`` got none."""
-        self.ledger.refused(asked, call_site(2) if self._sites else None)
 
     def step(self, stats: Mapping[str, int]) -> int:
         """End a window; ``stats`` are psycopg_pool's. Returns the size the pool may have from now on."""

@@ -15,7 +15,7 @@ from pytest_perfbudget.capture.replay import Calls, count_work_again
 from pytest_perfbudget.capture.server_log import LoggedStatements
 from pytest_perfbudget.errors import PerfbudgetError
 from pytest_perfbudget.model import Statement, Work
-from pytest_perfbudget.postgres import dsn, embedded, spares
+from pytest_perfbudget.postgres import background, dsn, embedded
 from pytest_perfbudget.postgres.dsn import is_dsn
 from pytest_perfbudget.postgres.horizon import Horizon
 from pytest_perfbudget.postgres.log import ServerLog
@@ -214,7 +214,7 @@ class Place:
         Raises:
             DisturbedError: that cannot be had, or none are left.
         """
-        with self.alone.measuring() as left, spares.undisturbed(self.server):
+        with self.alone.measuring() as left, background.undisturbed(self.server):
             yield left
 
     @contextmanager

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pytest_perfbudget.postgres import spares
+from pytest_perfbudget.postgres import background
 from pytest_perfbudget.postgres.server import Request, Server
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class Standby:
 
         followed = self._followed
         with (
-            spares.undisturbed(self._primary),
+            background.undisturbed(self._primary),
             self._primary.connect() as writer,
             followed.server.connect() as reader,
         ):

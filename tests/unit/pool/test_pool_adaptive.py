@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from weakref import ref
 
 import psycopg
@@ -106,6 +107,20 @@ def test_resizing_makes_only_the_connections_that_are_missing(dsn: str) -> None:
         assert (pool.min_size, pool.maximum) == (8, 12)
 
 
+def test_connections_above_a_lower_maximum_are_closed_as_they_come_back(dsn: str) -> None:
+    """None is idle while the load lasts: a trial of more connections would have no end."""
+    with AdaptivePool(dsn, min_size=1, max_size=6, policy=Policy(interval=60, cool_down=600)) as pool:
+        taken = [pool.getconn()]
+        for allowed in range(2, 7):
+            ConnectionPool.resize(pool, 1, allowed)
+            taken.append(pool.getconn())
+        ConnectionPool.resize(pool, 1, 2)
+        for connection in taken:
+            pool.putconn(connection)
+        assert [connection.closed for connection in taken] == [True] * 4 + [False] * 2
+        assert (size(pool), pool.get_stats()["pool_available"], pool.taken()) == (2, 2, ())
+
+
 def test_psycopg_pool_itself_still_makes_too_many() -> None:
     """The reason for our own resize: when this fails, the guard can go."""
     pool = ConnectionPool("host=/nowhere", min_size=2, max_size=12, open=False)
@@ -130,6 +145,19 @@ def test_connections_in_use_name_the_line_that_took_them(dsn: str) -> None:
         assert (taken.site.file.rpartition("/")[2], taken.site.line) == ("test_pool_adaptive.py", line)
         pool.putconn(connection)
         assert pool.taken() == ()
+
+
+def test_a_connection_taken_without_a_context_names_its_line_too(dsn: str) -> None:
+    def through_a_function(pool: AdaptivePool) -> psycopg.Connection:
+        return pool.getconn()
+
+    with AdaptivePool(dsn, policy=QUICK) as pool, ExitStack() as stack:
+        stack.enter_context(pool.connection())
+        line = sys._getframe().f_lineno - 1
+        other = through_a_function(pool)
+        lines = [taken.site.line for taken in pool.taken() if taken.site]
+        assert lines == [line, through_a_function.__code__.co_firstlineno + 1]
+        pool.putconn(other)
 
 
 def test_a_request_that_times_out_is_on_the_account(dsn: str) -> None:
@@ -181,6 +209,13 @@ def test_async_sizes_and_shrinks(dsn: str) -> None:
             stop.set()
             await asyncio.gather(*tasks)
             await until_async(lambda: size(pool) == 1)
+            taken = [await pool.getconn()]
+            await pool.resize(2, 2)
+            taken.append(await pool.getconn())
+            await pool.resize(1, 1)
+            for connection in taken:
+                await pool.putconn(connection)
+            assert ([connection.closed for connection in taken], size(pool)) == ([True, False], 1)
             await pool.resize(3, 6)
             await until_async(lambda: pool.get_stats()["pool_available"] == 3)
             line = sys._getframe().f_lineno + 1

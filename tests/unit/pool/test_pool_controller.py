@@ -34,9 +34,39 @@ def test_a_load_gets_the_connections_it_can_use() -> None:
     assert max(targets) <= 32
 
 
-def test_where_more_connections_bring_nothing_there_are_no_more() -> None:
-    (targets,) = play([replace(IO, clients=64, cores=4)], 1, 64, seed=0, spread=0.05)
-    assert 4 <= max(targets) <= 8
+BUSY = replace(IO, clients=64, cores=4)
+
+
+@pytest.mark.parametrize("rivalry", [0.0, 0.1])
+@pytest.mark.parametrize("seed", range(5))
+def test_where_more_connections_bring_nothing_there_are_no_more(rivalry: float, seed: int) -> None:
+    spread = 0.05 if rivalry else 0.0
+    (targets,) = play([replace(BUSY, rivalry=rivalry)], 1, 64, seed=seed, spread=spread)
+    assert max(targets) == 64, "not even tried"
+    assert len([target for target in targets if target > 8]) <= 20, "the trial has no end"
+    assert 4 <= targets[-1] <= 8
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_where_handing_over_costs_more_than_rivalry_every_request_has_a_connection(seed: int) -> None:
+    """A thread that waits for a connection sleeps and is woken for each statement."""
+    (targets,) = play([replace(BUSY, clients=50, handing=0.3, rivalry=0.001)], 1, 64, seed=seed, spread=0.05)
+    assert set(targets[60:]) == {50}
+
+
+def test_a_load_that_goes_during_a_trial_was_no_trial() -> None:
+    """Its figures would be those of the load that went."""
+    clock = [0.0]
+    controller = Controller(1, 64, POLICY, lambda: clock[0])
+    sizes = [1]
+    while max(sizes) < 64:
+        clock[0] += POLICY.interval
+        seen = account(BUSY, sizes[-1])
+        sizes.append(controller.step(seen, size=sizes[-1], waiting=64 - sizes[-1]))
+    for _ in range(COOL_DOWN // 2):
+        clock[0] += POLICY.interval
+        sizes.append(controller.step(account(replace(BUSY, clients=2), 64), size=64))
+    assert sizes[-1] == 64
 
 
 def test_other_statements_are_other_limits() -> None:

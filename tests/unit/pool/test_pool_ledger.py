@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_perfbudget.model import Site
-from pytest_perfbudget.pool.ledger import Ledger
+from pytest_perfbudget.pool.ledger import NOTES, Ledger
 
 HERE = Site("app.py", 7, "take")
 
@@ -80,6 +80,14 @@ def test_a_connection_nobody_saw_leaving_changes_nothing(ledger: Ledger) -> None
     ledger.returned(9)
     account = ledger.cut()
     assert (account.returned, account.max_busy) == (0, 0)
+
+
+def test_notes_are_reckoned_up_before_they_are_many(ledger: Ledger, clock: Clock) -> None:
+    for key in range(2 * NOTES):
+        ledger.took(key % 7, clock.now, None)
+        ledger.returned(key % 7)
+        assert len(ledger._notes) <= NOTES + 1
+    assert ledger.cut().returned == 2 * NOTES
 
 
 events = st.lists(st.tuples(st.sampled_from(["take", "give"]), st.integers(0, 5), st.floats(0, 2)), max_size=60)

@@ -6,15 +6,17 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from threading import Event
 
 import psycopg
 import pytest
 from conftest import start
 
-from pytest_perfbudget.postgres import Server
+from pytest_perfbudget.postgres import Server, markers
+from pytest_perfbudget.postgres.background import undisturbed
 from pytest_perfbudget.postgres.clones import Clone, drop
 from pytest_perfbudget.postgres.seed import Seed
-from pytest_perfbudget.postgres.spares import Spares, undisturbed
+from pytest_perfbudget.postgres.spares import Spares
 from pytest_perfbudget.postgres.templates import Template, ensure
 
 Cloned = Callable[[str], Clone]
@@ -119,6 +121,30 @@ def test_after_a_test_that_wrote_the_next_clone_is_made_ahead(server: Server, cl
         assert connection.execute("show auto_explain.log_analyze").fetchone() == ("on",)
 
 
+def test_the_next_clone_does_not_wait_for_the_drop_of_the_last(
+    server: Server, cloned: Cloned, supply: Supply, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    used = cloned(SEED)
+    spares = supply(used)
+    write(server, used.name)
+    used = spares.renew(used)
+    until(lambda: spare_oids(server))
+    original, dropped, may_drop = markers.drop, [], Event()
+
+    def late(admin: psycopg.Connection, name: str) -> bool:
+        dropped.append((name, may_drop.wait(60)))
+        return original(admin, name)
+
+    monkeypatch.setattr(markers, "drop", late)
+    before = spare_oids(server)
+    write(server, used.name)
+    spares.renew(used)
+    until(lambda: len(spare_oids(server) - before - {oids(server)[used.name]}) == 2)  # the worn one and the next
+    may_drop.set()
+    until(lambda: len(spare_oids(server)) == 1)
+    assert [done for _, done in dropped] == [True]
+
+
 def test_no_clone_is_made_ahead_of_tests_that_only_read(server: Server, cloned: Cloned) -> None:
     used = cloned(SEED)
     spares = Spares(server, used.template)
@@ -158,7 +184,7 @@ def test_another_process_does_not_clone_its_first_database_meanwhile(
 def test_whoever_wants_the_next_clone_meanwhile_does_not_wait_for_the_spare(
     server: Server, cloned: Cloned, supply: Supply, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pytest_perfbudget.postgres.spares._PATIENT", "set lock_timeout = '10ms'")
+    monkeypatch.setattr("pytest_perfbudget.postgres.background._PATIENT", "set lock_timeout = '10ms'")
     used = cloned(SEED)
     spares = supply(used)
     with undisturbed(server):
