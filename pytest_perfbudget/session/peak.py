@@ -5,14 +5,16 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import chain, repeat
 
 from pytest_perfbudget.errors import DisturbedError
 from pytest_perfbudget.model.resources import MemoryUse
 from pytest_perfbudget.postgres.backends import memory
 from pytest_perfbudget.session.place import Place
 
-PAUSE = 0.01
-"""Seconds between two looks: what is taken and given back within them can stay unseen."""
+PAUSE, FIRST_PAUSE, FIRST = 0.01, 0.001, 20
+"""Seconds between two looks, and between the first of them, as connections can live shorter than a pause: what is taken
+and given back within it can stay unseen."""
 
 
 def looking(place: Place) -> Callable[[], int]:
@@ -26,9 +28,10 @@ def looking(place: Place) -> Callable[[], int]:
 
 
 class Peak:
-    """``use`` is complete when the watching has ended. ``wait`` sleeps for a pause, and says whether it has."""
+    """``use`` is complete when the watching has ended. ``wait`` sleeps for so many seconds or until then, and
+    says whether it has."""
 
-    def __init__(self, wait: Callable[[threading.Event], bool] = lambda over: over.wait(PAUSE)) -> None:
+    def __init__(self, wait: Callable[[threading.Event, float], bool] = threading.Event.wait) -> None:
         self._wait = wait
         self.use = MemoryUse()
 
@@ -52,7 +55,8 @@ class Peak:
             self._see(look)
 
     def _watch(self, look: Callable[[], int], over: threading.Event) -> None:
-        while not self._wait(over):
+        pauses = chain(repeat(FIRST_PAUSE, FIRST), repeat(PAUSE))
+        while not self._wait(over, next(pauses)):
             self._see(look)
 
     def _see(self, look: Callable[[], int]) -> None:

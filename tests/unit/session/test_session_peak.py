@@ -14,7 +14,7 @@ def watched(looks: list[int | OSError], times: int) -> MemoryUse:
     done = threading.Event()
     left = iter([False] * times)
 
-    def wait(over: threading.Event) -> bool:
+    def wait(over: threading.Event, seconds: float) -> bool:
         if next(left, True):
             done.set()
             return True
