@@ -121,7 +121,8 @@ class Budget:
     @property
     def timed(self) -> bool:
         """Whether it bounds something that only a clock can say, for which nothing else may run."""
-        return any(key.startswith(CLOCKED) for one in (self, *self.queries.values()) for key in one.limits)
+        parts = (self, *self.queries.values())
+        return any(part.latency_regress or any(key.startswith(CLOCKED) for key in part.limits) for part in parts)
 
     def tables(self) -> tuple[tuple[str, At], ...]:
         """Every table a clause names, nested queries included, with the clause's place; in the order written."""

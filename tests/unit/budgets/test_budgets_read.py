@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -48,3 +49,17 @@ def _refusal(keys: dict[str, Any]) -> BudgetError | None:
     except BudgetError as error:
         return error
     return None
+
+
+@pytest.mark.parametrize(
+    ("written", "timed"),
+    [
+        ({"latency": {"p50": "2 ms"}}, True),
+        ({"latency": {"regress": "10%"}}, True),
+        ({"query": {"recent": {"latency": {"regress": "10%"}}}}, True),
+        ({"throughput": {"min": 100}}, True),
+        ({"queries": {"max": 3}, "work": {"buffers": 9}}, False),
+    ],
+)
+def test_whether_a_clock_is_needed(written: dict[str, object], timed: bool) -> None:
+    assert inline(written, At("test_x.py", 1), "x").timed is timed

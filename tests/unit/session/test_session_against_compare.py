@@ -15,7 +15,7 @@ import pytest
 from pytest_perfbudget.baselines.record import query_record
 from pytest_perfbudget.budgets.budget import Budget
 from pytest_perfbudget.budgets.inline import inline
-from pytest_perfbudget.errors import At
+from pytest_perfbudget.errors import At, DisturbedError
 from pytest_perfbudget.measure import regression
 from pytest_perfbudget.model import Environment, Finding, Site, Statement, TestEvidence, Verdict
 from pytest_perfbudget.session.against import compare
@@ -93,9 +93,13 @@ def executing(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[str], floa
 
 
 def compared(
-    budget: Budget, now: TestEvidence, reference: Reference | None, disturbed: str | None = None
+    budget: Budget,
+    now: TestEvidence,
+    reference: Reference | None,
+    disturbed: str | None = None,
+    undisturbed: Callable[[], Any] = nullcontext,
 ) -> tuple[TestEvidence, tuple[Finding, ...]]:
-    place: Any = SimpleNamespace(undisturbed=nullcontext, progress=lambda what: nullcontext())
+    place: Any = SimpleNamespace(undisturbed=undisturbed, progress=lambda what: nullcontext())
     given: Any = reference
     return compare.compare_times(budget, now, place, given, disturbed)
 
@@ -121,6 +125,21 @@ def test_a_test_that_is_not_compared_says_so_once(
     now = evidence(statement(), statement("SELECT 2", "other"))
     after, (found,) = compared(held(), now, reference, disturbed)
     assert (after, found.verdict, found.message) == (now, verdict, message)
+
+
+def test_where_quiet_cannot_be_had_each_statement_is_unjudged() -> None:
+    def refused() -> Any:
+        raise DisturbedError("tests of other workers did not end within 30 s (measure_wait)")
+
+    now = evidence(statement(), statement("SELECT 2", "other"))
+    after, found = compared(
+        held(), now, Reference(*now.queries[0].executions, statement("SELECT 2", "other")), None, refused
+    )
+    assert after == now
+    assert [(one.verdict, one.query) for one in found] == [(Verdict.UNJUDGED, query.key) for query in now.queries]
+    assert {one.message for one in found} == {
+        "latency.regress: tests of other workers did not end within 30 s (measure_wait)"
+    }
 
 
 def test_an_edited_statement_is_held_and_an_unchanged_one_reported(executing: Any) -> None:
