@@ -192,7 +192,9 @@ def test_an_interrupted_run_leaves_no_worktree(shop: Repository) -> None:
     shop.append("conftest.py", "import time\ntime.sleep(60)\n")
     shop.commit()
     shop.edit("conftest.py", "time.sleep(60)", "")
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--perf-against=HEAD"]
+    # A background job of a shell inherits SIGINT as ignored.
+    main = "import signal, sys, pytest; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    command = [sys.executable, "-c", f"{main}sys.exit(pytest.main(['-p', 'no:cacheprovider', '--perf-against=HEAD']))"]
     with subprocess.Popen(command, cwd=shop.path, stdout=subprocess.PIPE, text=True) as run:
         while len(trees := shop.git("worktree", "list").splitlines()) == 1 and run.poll() is None:
             time.sleep(0.05)
