@@ -75,6 +75,13 @@ class PoolError(PerfbudgetError):
     """
 
 
+class CacheError(PerfbudgetError):
+    """The query cache cannot be used as it is.
+
+    Common causes: a COMMIT it cannot see; the extra ``cache`` is not installed.
+    """
+
+
 class SeedError(PerfbudgetError):
     """The seed of the test database failed; ``at`` is the file and line of the statement that did.
 

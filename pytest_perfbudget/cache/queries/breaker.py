@@ -1,0 +1,47 @@
+"""What both kinds of store share: keys, scripts, and not asking again at once who has just failed to answer."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+
+from pytest_perfbudget.cache.queries.steps import Unreachable
+from pytest_perfbudget.cache.queries.versions import SCRIPTS
+
+
+@dataclass(frozen=True, slots=True)
+class Prefix:
+    """Of all keys of one PostgreSQL database on one run of Redis; the braces put them in one slot of a cluster."""
+
+    server: str
+    run: str
+
+    def key(self, name: str) -> str:
+        return f"perfbudget:{{{self.server}}}:{self.run}:{name}"
+
+
+@dataclass
+class Breaker:
+    """Open for ``pause`` seconds after a failure; ``last`` is the failure's text."""
+
+    pause: float
+    clock: Callable[[], float]
+    last: str = ""
+    _open_until: float = float("-inf")
+
+    def check(self) -> None:
+        """Raises Unreachable while it is open."""
+        if self.clock() < self._open_until:
+            raise Unreachable(self.last)
+
+    def failed(self, error: Exception) -> None:
+        self.last = f"{type(error).__name__}: {error}"
+        self._open_until = self.clock() + self.pause
+
+
+@cache
+def source(name: str) -> tuple[str, str]:
+    """A script and the digest Redis knows it by."""
+    return SCRIPTS[name], hashlib.sha1(SCRIPTS[name].encode(), usedforsecurity=False).hexdigest()

@@ -1,0 +1,136 @@
+"""The query cache of threads: reads over a pool, writes over connections that announce their commits."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Protocol, TypeVar
+
+from psycopg import Connection, Cursor, pq
+
+from pytest_perfbudget.cache.queries import entries, questions, reads
+from pytest_perfbudget.cache.queries.calls import Call, Parameters, call
+from pytest_perfbudget.cache.queries.state import Settings, State
+from pytest_perfbudget.cache.queries.steps import Ask, Sql, Step, Steps, Unreachable, Wait
+from pytest_perfbudget.cache.queries.store import Store
+from pytest_perfbudget.cache.queries.writer import Writer
+
+_T = TypeVar("_T")
+
+
+class Pool(Protocol):
+    """Anything that lends connections of one database, one role and one set of settings; psycopg_pool and ours do."""
+
+    def connection(self) -> Any:
+        """A context manager of a connection."""
+
+
+class QueryCache:
+    """Results of reads in Redis that are never stale, as far as all writers of their tables use :meth:`connection`.
+
+    ``redis`` is a URL; of a Redis Cluster with ``cluster=True``. ``timeout`` bounds every command of Redis in seconds, and a
+    Redis that failed is left alone for ``pause`` seconds: statements run without it.
+    """
+
+    def __init__(
+        self,
+        redis: str,
+        pool: Pool,
+        settings: Settings | None = None,
+        *,
+        timeout: float = 0.25,
+        pause: float = 1.0,
+        cluster: bool = False,
+    ) -> None:
+        self._pool = pool
+        self._store = Store(redis, timeout=timeout, pause=pause, cluster=cluster)
+        self._state = State(settings or Settings(), time.monotonic, random.random)
+
+    def install(self) -> None:
+        """Makes the table in which writers without Redis leave what they changed; once, with a role that may.
+
+        All roles that write or read through the cache need SELECT, INSERT and DELETE on it.
+        """
+        with self._lent() as connection:
+            connection.execute(questions.CREATE_DEBTS)
+
+    def fetch(self, query: str, parameters: Parameters = None) -> list[tuple[Any, ...]]:
+        """The rows of a statement, from Redis or from PostgreSQL: what a transaction of its own would see.
+
+        A statement that writes is executed and committed. Raises what psycopg raises; never an error of Redis.
+        """
+        began = self._state.clock()
+        asked = call(query, parameters)
+        place = self._state.licensed(began)
+        if isinstance(asked, Call) and place:
+            if entry := self._drive(reads.look_up(self._state, place, asked), None):
+                self._state.count("hits")
+                return entries.rows(entry)
+        with self._lent() as connection:
+            if isinstance(asked, Call):
+                answer = self._drive(reads.miss(self._state, asked, began), connection)
+            else:
+                result = self._drive(reads.run(self._state, Call(query, parameters, "", "")), connection)
+                answer = reads.Answer(None, result)
+            if answer.entry:
+                return entries.rows(answer.entry)
+            assert answer.result
+            return entries.rows_of_result(answer.result, None if self._state.place else connection)
+
+    @contextmanager
+    def connection(self) -> Iterator[Writer]:
+        """A connection for writing: what it commits is announced. Commits at the end, rolls back on an exception."""
+        with self._lent() as connection:
+            writer = Writer(connection, self._state, self._drive)
+            with writer.watched():
+                yield writer
+
+    def report(self) -> dict[str, int | str]:
+        """Counts since the start, and the last failure of Redis: hits, executed, kept, unreachable, refused, …"""
+        return {**self._state.counts, **({"redis": self._store.breaker.last} if self._store.breaker.last else {})}
+
+    def close(self) -> None:
+        """Closes the connections to Redis; the pool is the caller's."""
+        self._store.close()
+
+    @contextmanager
+    def _lent(self) -> Iterator[Connection[Any]]:
+        """A connection of the pool whose transactions are ours."""
+        with self._pool.connection() as connection:
+            before = connection.autocommit
+            connection.autocommit = True
+            try:
+                yield connection
+            finally:
+                if not connection.closed:
+                    if connection.info.transaction_status != pq.TransactionStatus.IDLE:
+                        connection.rollback()
+                    connection.autocommit = before
+
+    def _drive(self, steps: Steps[_T], connection: Connection[Any] | None) -> _T:
+        try:
+            step = next(steps)
+            while True:
+                try:
+                    answer = self._answer(step, connection)
+                except Unreachable as error:
+                    step = steps.throw(error)
+                else:
+                    step = steps.send(answer)
+        except StopIteration as stop:
+            result: _T = stop.value
+            return result
+
+    def _answer(self, step: Step, connection: Connection[Any] | None) -> Any:
+        match step:
+            case Ask():
+                return self._store.answer(step)
+            case Wait(seconds):
+                return time.sleep(seconds)
+            case Sql(text, parameters, own):
+                assert connection
+                with Cursor(connection) as cursor:  # not the connection's own kind, which announces
+                    cursor.execute(text.encode(), parameters, prepare=False if own else None)
+                    return cursor.pgresult

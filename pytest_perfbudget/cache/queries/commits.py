@@ -1,0 +1,60 @@
+"""A writer's commit: a mark in every counter it concerns before, the marks settled after.
+
+A writer that dies in between leaves its marks; readers ask PostgreSQL what became of it. A writer that cannot reach Redis
+leaves a debt in the database, part of its transaction, and its commit returns when no reader's licence is older than it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pytest_perfbudget.cache.queries import questions, versions
+from pytest_perfbudget.cache.queries.state import State
+from pytest_perfbudget.cache.queries.steps import Ask, Sql, Steps, Unreachable, Wait
+
+
+def commit(state: State) -> Steps[None]:
+    """Commits the connection's transaction; nothing is asked of Redis where it has written nothing."""
+    yield Sql("SET CONSTRAINTS ALL IMMEDIATE")  # what deferred triggers write is written before we look
+    written = questions.value((yield Sql(questions.WRITTEN)))
+    if not written["xid"]:
+        yield Sql("COMMIT")
+        return
+    yield from _announced(state, written, _counters(written))
+
+
+def prepare(state: State, name: str) -> Steps[None]:
+    """PREPARE TRANSACTION: marks without an end; whoever meets them asks PostgreSQL."""
+    yield Sql("SET CONSTRAINTS ALL IMMEDIATE")
+    written = questions.value((yield Sql(questions.WRITTEN)))
+    if written["xid"] and (counters := _counters(written)):
+        yield _asked("mark", written, counters)
+    yield Sql(f"PREPARE TRANSACTION {name}")
+
+
+def _counters(written: dict[str, Any]) -> list[str]:
+    return [*map(str, sorted(written["relations"])), *([versions.SCHEMA] if written["schema"] else [])]
+
+
+def _asked(script: str, written: dict[str, Any], counters: list[str]) -> Ask:
+    keys = tuple(map(versions.key, counters))
+    return Ask(written["server"], script, keys, (written["xid"], *(versions.fresh() for _ in keys)))
+
+
+def _announced(state: State, written: dict[str, Any], counters: list[str]) -> Steps[None]:
+    held_back = max(state.settings.licence - written["age"], 0.0)  # a reader may not know yet that the server is a new one
+    if counters:
+        try:
+            yield _asked("mark", written, counters)
+        except Unreachable:
+            held_back = state.settings.licence
+            state.count("owed")
+            yield Sql(questions.OWE, (counters,))
+    yield Sql("COMMIT")
+    if counters:
+        try:
+            yield _asked("settle", written, counters)
+        except Unreachable:
+            state.count("unsettled")  # a reader will
+    if held_back:
+        yield Wait(held_back)

@@ -1,0 +1,78 @@
+"""What a statement depends on, found by the server itself: the locks its planning and its execution take.
+
+Its functions decide whether it may be kept at all: a result that depends on the clock, a sequence or chance has no version.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from pytest_perfbudget.cache.queries import questions, versions
+from pytest_perfbudget.cache.queries.calls import Call
+from pytest_perfbudget.cache.queries.state import Known, State
+from pytest_perfbudget.cache.queries.steps import Sql, Steps
+
+_CALLED = re.compile(r'(?:"([^"]+)"|\b([A-Za-z_\x80-\U0010ffff][\w$]*))\s*\(')
+_CLOCK = re.compile(r"\b(?:CURRENT_(?:DATE|TIME|TIMESTAMP)|LOCALTIME|LOCALTIMESTAMP)\b|Sample Scan")
+# fmt: off
+_SETTINGS_ONLY = frozenset((
+    "array_to_json", "array_to_string", "concat", "concat_ws", "date_part", "date_trunc", "extract", "format",
+    "generate_series", "json_agg", "json_build_array", "json_build_object", "json_object_agg", "jsonb_agg",
+    "jsonb_build_array", "jsonb_build_object", "jsonb_object_agg", "make_timestamptz", "phraseto_tsquery", "plainto_tsquery",
+    "quote_literal", "quote_nullable", "row_to_json", "timezone", "to_char", "to_date", "to_json", "to_jsonb", "to_number",
+    "to_timestamp", "to_tsquery", "to_tsvector", "ts_headline", "websearch_to_tsquery", "string_agg", "date", "text",
+))
+# fmt: on
+"""Built-in functions that are stable only because the session's settings matter; those are in an entry's name."""
+
+_KEPT, _PASSED = "rpm", "iIvtc"
+"""Kinds of relations that have counters, and those that hold nothing of their own."""
+
+
+def learn(state: State, call: Call, schema: str) -> Steps[Known]:
+    """The relations the planner locks, and whether all functions are functions of tables; in a transaction of its own."""
+    yield Sql("BEGIN ISOLATION LEVEL READ COMMITTED")
+    plan = (yield Sql(f"EXPLAIN (VERBOSE, FORMAT JSON) {call.text}", call.parameters)).get_value(0, 0).decode()
+    held = questions.value((yield Sql(questions.READ)))["held"]
+    yield Sql("ROLLBACK")
+    called = {name for text in (plan.replace('\\"', '"'), call.text) for match in _CALLED.findall(text) for name in match}
+    found = questions.value((yield Sql(questions.FUNCTIONS, (sorted({n.lower() for n in called} | called),))))
+    known = yield from add(state, call, Known(schema=schema), held)
+    known.functions = any(not builtin for _, builtin, _ in found)
+    known.refusal = known.refusal or _moving(plan) or _impure(found, state.settings.pure)
+    return state.remember(call.fingerprint, known)
+
+
+def add(state: State, call: Call, known: Known, held: Iterable[int]) -> Steps[Known]:
+    """The statement also depends on these relations."""
+    new = sorted(set(held) - known.seen)
+    kinds = questions.value((yield Sql(questions.RELATIONS, (new,)))) if new else {}
+    refusal = "it reads the system's catalogues" if questions.system(new) else _unversioned(kinds)
+    tables = {number for number, kind in kinds.items() if kind[0] in _KEPT}
+    counters = tuple(sorted({versions.SCHEMA, *known.counters, *tables}))
+    found = Known(counters, known.seen.union(new), known.functions, known.refusal or refusal, known.schema)
+    return state.remember(call.fingerprint, found)
+
+
+def _unversioned(kinds: dict[str, str]) -> str:
+    for found in kinds.values():
+        kind, persistence = found[0], found[1]
+        if kind not in _KEPT + _PASSED:
+            return "it reads a foreign table or a sequence"
+        if kind in _KEPT and persistence != "p":
+            return "it reads a table that is temporary or unlogged"
+    return ""
+
+
+def _moving(plan: str) -> str:
+    found = _CLOCK.search(plan)
+    return f"its plan has {found.group()}" if found else ""
+
+
+def _impure(found: list[list[Any]], pure: frozenset[str]) -> str:
+    for name, builtin, volatility in found:
+        if volatility != "i" and not (name in _SETTINGS_ONLY if builtin else name in pure):
+            return f"it may call {name}(), which is not immutable"
+    return ""

@@ -1,0 +1,192 @@
+"""A read: from Redis where all versions are those of the entry, else from PostgreSQL, and kept where that is sound.
+
+The counters are read before the statement's snapshot is taken. An entry is current as long as none of them has changed:
+whoever commits changes them before the commit is acknowledged, and nobody keeps a result while a writer may still commit.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from psycopg import pq
+
+from pytest_perfbudget.cache.queries import commits, counters, dependencies, entries, questions, versions
+from pytest_perfbudget.cache.queries.calls import Call
+from pytest_perfbudget.cache.queries.entries import Entry
+from pytest_perfbudget.cache.queries.state import Known, Place, State
+from pytest_perfbudget.cache.queries.steps import Ask, Sql, Steps, Unreachable, Wait
+
+_POLL = 0.005  # seconds between looks at an entry that another caller is making
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The result, as an entry that was kept or as PostgreSQL gave it."""
+
+    entry: Entry | None
+    result: pq.abc.PGresult | None = None
+
+
+def look_up(state: State, place: Place, call: Call) -> Steps[Entry | None]:
+    """The entry, if it is current; one MGET where what the statement depends on is known."""
+    name = _name(place, call)
+    known = state.known(call.fingerprint)
+    asked = known.counters if known else (versions.SCHEMA,)
+    try:
+        data, *values = yield Ask(place.server, "MGET", (f"e:{name}", *map(versions.key, asked)))
+        if data is None:
+            return None
+        entry = entries.decode(data, name, state.settings.secret, state.settings.largest)
+        if entry is None:
+            state.count("refused")
+            return None
+        current = dict(zip(asked, map(counters.text, values), strict=True))
+        if further := [one for one in entry.versions if one not in current]:
+            values = yield Ask(place.server, "MGET", tuple(map(versions.key, further)))
+            current |= zip(further, map(counters.text, values), strict=True)
+    except Unreachable:
+        return None
+    return entry if all(current[one] == base for one, base in entry.versions.items()) else None
+
+
+def miss(state: State, call: Call, began: float) -> Steps[Answer]:
+    """The answer, of PostgreSQL where Redis has none; the connection is idle before and after."""
+    try:
+        place = yield from licence(state, began)
+        if not place:
+            return Answer(None, (yield from run(state, call)))
+        if entry := (yield from look_up(state, place, call)):
+            state.count("hits")
+            return Answer(entry)
+        bases = yield from _bases(state, place, call)
+        known = state.known(call.fingerprint)
+        if not bases or known is None or known.refusal:
+            state.count("unkept" if known and known.refusal else "pending")
+            return Answer(None, (yield from run(state, call)))
+        token = secrets.token_hex(8)
+        if not (yield from _first(state, place, call, token)):
+            if entry := (yield from _awaited(state, place, call)):
+                state.count("shared")
+                return Answer(entry)
+            bases = (yield from counters.clean(place.server, known.counters)) or {}
+    except Unreachable:
+        state.count("unreachable")
+        return Answer(None, (yield from run(state, call)))
+    return Answer(None, (yield from _executed(state, place, call, known, bases, token)))
+
+
+def run(state: State, call: Call) -> Steps[pq.abc.PGresult]:
+    """The statement, executed and not kept."""
+    state.count("executed")
+    yield Sql("BEGIN")
+    result: pq.abc.PGresult = yield Sql(call.text, call.parameters, own=False)
+    yield from commits.commit(state)
+    return result
+
+
+def licence(state: State, began: float) -> Steps[Place | None]:
+    """Where hits are allowed: PostgreSQL, asked a moment ago, named no debt, or all that it named were paid."""
+    asked = state.clock()
+    if not state.licensed(began):
+        found = questions.value((yield Sql(questions.STATE)))
+        if not found["plain"]:
+            state.place = None
+            return None
+        place = Place(found["server"], found["session"])
+        if found["debts"]:
+            yield from _pay(place.server, found["debts"])
+        state.place = place
+        state.licensed_until = max(state.licensed_until, asked + state.settings.licence)
+    return state.place
+
+
+def _pay(server: str, debts: list[tuple[int, list[str]]]) -> Steps[None]:
+    keys = tuple(versions.key(one) for one in sorted({one for _, owed in debts for one in owed}))
+    yield Ask(server, "touch", keys, tuple(versions.fresh() for _ in keys))
+    yield Sql(questions.PAID, ([number for number, _ in debts],))
+
+
+def _bases(state: State, place: Place, call: Call) -> Steps[dict[str, str] | None]:
+    """The bases of all the statement depends on, which is learned where it is not known of this schema."""
+    known = state.known(call.fingerprint)
+    for _ in range(2):
+        bases = yield from counters.clean(place.server, known.counters if known else (versions.SCHEMA,))
+        if bases is None:
+            return None
+        if known and known.schema == bases[versions.SCHEMA]:
+            return bases
+        known = yield from dependencies.learn(state, call, bases[versions.SCHEMA])
+        if known.refusal:
+            return None
+    return None
+
+
+def _first(state: State, place: Place, call: Call, token: str) -> Steps[bool]:
+    """Whether this caller is the one that executes the statement."""
+    limit = int(state.settings.flight * 1000)
+    return bool((yield Ask(place.server, "SET", (f"f:{_name(place, call)}",), (token, "NX", "PX", limit))))
+
+
+def _awaited(state: State, place: Place, call: Call) -> Steps[Entry | None]:
+    """The entry another caller is making, None if it makes none in time."""
+    flight = f"f:{_name(place, call)}"
+    end = state.clock() + state.settings.flight
+    while state.clock() < end:
+        yield Wait(_POLL)
+        if entry := (yield from look_up(state, place, call)):
+            return entry
+        if (yield Ask(place.server, "MGET", (flight,)))[0] is None:
+            return (yield from look_up(state, place, call))
+    return None
+
+
+def _executed(state: State, place: Place, call: Call, known: Known, bases: dict[str, str], token: str) -> Steps[pq.abc.PGresult]:
+    """The statement, and its entry unless it turned out to depend on more, to write, or to run as somebody else."""
+    state.count("executed")
+    yield Sql("BEGIN ISOLATION LEVEL READ COMMITTED")
+    before = questions.value((yield Sql(questions.SCANS))) if known.functions else {}
+    result: pq.abc.PGresult = yield Sql(call.text, call.parameters, own=False)
+    read = questions.value((yield Sql(questions.READ_WITH_SCANS if known.functions else questions.READ)))
+    held = [*read["held"], *(int(one) for one, scans in read.get("scans", {}).items() if scans != before.get(one, 0))]
+    if not set(held) <= known.seen:
+        known = yield from dependencies.add(state, call, known, held)
+    yield from commits.commit(state) if read["xid"] else _ended()
+    depends = {versions.SCHEMA, *(one for one in known.counters if one != versions.SCHEMA and int(one) in held)}
+    sound = not read["xid"] and read["session"] == place.session and not known.refusal
+    if sound and depends <= bases.keys():
+        yield from _kept(state, place, call, entries.of_result(result, {one: bases[one] for one in sorted(depends)}))
+    yield from _released(state, place, call, token)
+    return result
+
+
+def _ended() -> Steps[None]:
+    yield Sql("COMMIT")
+
+
+def _kept(state: State, place: Place, call: Call, entry: Entry) -> Steps[None]:
+    settings, name = state.settings, _name(place, call)
+    data = entries.encode(entry, name, settings.secret, settings.compress_from)
+    if len(data) > settings.largest:
+        state.count("too_large")
+        return
+    life = (settings.ttl if entry.rows else settings.ttl_empty) * (1 - settings.jitter * state.random())
+    keys: Sequence[str] = [f"e:{name}", *map(versions.key, entry.versions)]
+    try:
+        done: Any = yield Ask(place.server, "store", tuple(keys), (data, max(int(life * 1000), 1), *entry.versions.values()))
+        state.count("kept" if done else "overtaken")
+    except Unreachable:
+        state.count("unreachable")
+
+
+def _released(state: State, place: Place, call: Call, token: str) -> Steps[None]:
+    try:
+        yield Ask(place.server, "release", (f"f:{_name(place, call)}",), (token,))
+    except Unreachable:
+        state.count("unreachable")
+
+
+def _name(place: Place, call: Call) -> str:
+    return f"{place.session[:16]}{call.name}"

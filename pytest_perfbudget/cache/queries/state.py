@@ -1,0 +1,86 @@
+"""What one cache of one process knows: its settings, its counts, its licence, what statements depend on."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter as Tally
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+_REMEMBERED = 4096  # statements
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How results are kept; times in seconds, sizes in bytes.
+
+    ``ttl`` bounds an entry's life, ``ttl_empty`` that of a result without rows, both less up to ``jitter`` of it; results
+    above ``largest`` are not kept, those from ``compress_from`` are compressed. ``licence``: how long after asking PostgreSQL
+    for debts hits are allowed, and how long a commit that could not reach Redis is held back. ``flight``: how long a caller
+    waits for another one's execution of the same statement. ``pure``: names of functions of your own that depend on
+    nothing but their arguments and tables.
+    """
+
+    ttl: float = 3600.0
+    ttl_empty: float = 60.0
+    jitter: float = 0.1
+    largest: int = 1_000_000
+    compress_from: int = 4096
+    licence: float = 0.5
+    flight: float = 5.0
+    secret: bytes = b""
+    pure: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Whose results: of this server since it was started, of this database, role and settings."""
+
+    server: str
+    session: str
+
+
+@dataclass(slots=True)
+class Known:
+    """What a statement depends on, so far: counters; ``refusal`` says why its results are never kept."""
+
+    counters: tuple[str, ...] = ()
+    seen: frozenset[int] = frozenset()
+    """Relations, those included that need no counter: indexes, views."""
+    functions: bool = False
+    refusal: str = ""
+    schema: str = ""
+    """The base of the schema's counter when this was learned."""
+
+
+@dataclass
+class State:
+    """Shared by the threads of a process."""
+
+    settings: Settings
+    clock: Callable[[], float]
+    random: Callable[[], float]
+    counts: Tally[str] = field(default_factory=Tally)
+    place: Place | None = None
+    licensed_until: float = float("-inf")
+    _known: OrderedDict[str, Known] = field(default_factory=OrderedDict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def count(self, what: str) -> None:
+        with self._lock:
+            self.counts[what] += 1
+
+    def licensed(self, began: float) -> Place | None:
+        """Where a read that began then may be answered from Redis."""
+        return self.place if began < self.licensed_until else None
+
+    def known(self, fingerprint: str) -> Known | None:
+        return self._known.get(fingerprint)
+
+    def remember(self, fingerprint: str, known: Known) -> Known:
+        with self._lock:
+            self._known[fingerprint] = known
+            while len(self._known) > _REMEMBERED:
+                self._known.popitem(last=False)
+        return known

@@ -1,0 +1,76 @@
+"""The Redis of a sync cache: bounded in time, and never taken for the server it was before a restart."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from redis import Redis, RedisCluster
+from redis.backoff import NoBackoff
+from redis.exceptions import NoScriptError, RedisError, ResponseError
+from redis.retry import Retry
+
+from pytest_perfbudget.cache.queries.breaker import Breaker, Prefix, source
+from pytest_perfbudget.cache.queries.steps import Ask, Unreachable
+from pytest_perfbudget.cache.queries.versions import SCRIPTS
+
+
+class Store:
+    """Answers :class:`Ask`; ``timeout`` bounds each command, ``pause`` is how long a failure is not tried again."""
+
+    def __init__(self, url: str, *, timeout: float = 0.25, pause: float = 1.0, cluster: bool = False) -> None:
+        self.breaker = Breaker(pause, time.monotonic)
+        self._run = ""
+        kind: Any = RedisCluster if cluster else Redis
+        self._client: Any = kind.from_url(
+            url,
+            socket_timeout=timeout,
+            socket_connect_timeout=timeout,
+            retry=Retry(NoBackoff(), 0),
+            **({} if cluster else {"redis_connect_func": self._connected}),
+        )
+        if cluster:
+            self._run = "cluster"
+
+    def answer(self, step: Ask) -> Any:
+        """Raises Unreachable."""
+        self.breaker.check()
+        try:
+            if not self._run:
+                self._client.ping()
+            prefix = Prefix(step.server, self._run)
+            answer = self._sent(step, [prefix.key(key) for key in step.keys])
+        except (RedisError, OSError, ValueError, LookupError, TypeError) as error:
+            if not isinstance(error, ResponseError):
+                self.breaker.failed(error)
+            raise Unreachable(str(error)) from error
+        if prefix.run != self._run:
+            raise Unreachable("Redis is another server than before")
+        return answer
+
+    def _sent(self, step: Ask, keys: list[str]) -> Any:
+        if step.command not in SCRIPTS:
+            return self._client.execute_command(step.command, *keys, *step.arguments)
+        text, digest = source(step.command)
+        try:
+            return self._client.evalsha(digest, len(keys), *keys, *step.arguments)
+        except NoScriptError:
+            return self._client.eval(text, len(keys), *keys, *step.arguments)
+
+    def _connected(self, connection: Any) -> None:
+        """A new connection says which server it has reached before it says anything else."""
+        connection.on_connect()
+        connection.send_command("INFO", "server")
+        self._run = _run_id(connection.read_response())
+
+    def close(self) -> None:
+        self._client.close()
+
+
+def _run_id(info: Any) -> str:
+    text = info.decode(errors="replace") if isinstance(info, bytes) else str(info)
+    for line in text.splitlines():
+        name, _, value = line.partition(":")
+        if name == "run_id" and value:
+            return value
+    raise ResponseError("INFO names no run_id")

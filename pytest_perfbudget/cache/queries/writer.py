@@ -1,0 +1,147 @@
+"""A connection whose commits are announced, however they come about: by the end of a block, ``commit()`` or SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from psycopg import Connection, Cursor, pq
+
+from pytest_perfbudget.cache.queries import commits
+from pytest_perfbudget.cache.queries.state import State
+from pytest_perfbudget.cache.queries.steps import Steps
+from pytest_perfbudget.errors import CacheError
+from pytest_perfbudget.statements.tokens import tokens
+
+Drive = Callable[[Steps[None], Connection[Any]], None]
+
+
+class Writer:
+    """What an application writes with; outside a ``transaction()`` the first statement begins one, as psycopg does."""
+
+    def __init__(self, connection: Connection[Any], state: State, drive: Drive) -> None:
+        self._connection, self._state, self._drive = connection, state, drive
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """Committed at the end, rolled back on an exception."""
+        before = self._connection.cursor_factory
+        self._connection.cursor_factory = _announcing(self, before)
+        try:
+            yield
+            self.commit()
+        except BaseException:
+            if not self._connection.closed:
+                self.rollback()
+            raise
+        finally:
+            self._connection.cursor_factory = before
+
+    def cursor(self, **options: Any) -> Cursor[Any]:
+        """A cursor of psycopg; not a named one."""
+        found: Cursor[Any] = self._connection.cursor(**options)
+        return found
+
+    def execute(self, query: Any, parameters: Any = None, **options: Any) -> Cursor[Any]:
+        """Of psycopg's connection."""
+        return self.cursor().execute(query, parameters, **options)
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """A transaction, or a savepoint within one."""
+        if self.idle:
+            self.begin()
+            try:
+                yield
+            except BaseException:
+                self.rollback()
+                raise
+            self.commit()
+        else:
+            with self._connection.transaction():
+                yield
+
+    def begin(self) -> None:
+        """Nothing within a transaction."""
+        if self.idle:
+            self._plain("BEGIN")
+
+    def commit(self) -> None:
+        """Returns when every read that begins now sees what was written."""
+        match self._connection.info.transaction_status:
+            case pq.TransactionStatus.IDLE:
+                return
+            case pq.TransactionStatus.INTRANS:
+                self._drive(commits.commit(self._state), self._connection)
+            case _:
+                self.rollback()  # what COMMIT does in a transaction that has failed
+
+    def rollback(self) -> None:
+        """Nothing was written, nothing is announced."""
+        self._connection.rollback()
+
+    def prepare(self, name: str) -> None:
+        """PREPARE TRANSACTION with the literal ``name``, quotes included."""
+        self._drive(commits.prepare(self._state, name), self._connection)
+
+    @property
+    def idle(self) -> bool:
+        """Whether no transaction is open."""
+        return self._connection.info.transaction_status == pq.TransactionStatus.IDLE
+
+    def _plain(self, text: str) -> None:
+        with Cursor(self._connection) as cursor:
+            cursor.execute(text.encode())
+
+    def _before(self, query: Any) -> bool:
+        """Whether the statement is still to be sent; a COMMIT is announced instead, and what begins no transaction begins one."""
+        words = _words(query, self._connection)
+        match words[:2]:
+            case ["commit" | "end", *rest] if rest != ["prepared"]:
+                if words[1:] not in ([], ["work"], ["transaction"]):
+                    raise CacheError(f"{' '.join(words)} cannot be announced", remedy="commit(), then begin()")
+                self.commit()
+                return False
+            case ["prepare", "transaction"]:
+                raise CacheError("PREPARE TRANSACTION is announced by prepare(name) only")
+            case ["begin" | "start" | "rollback" | "abort" | "commit", *_]:
+                return True
+        if _ENDING & {after for before, after in zip(words, words[1:], strict=False) if before == ";"}:
+            raise CacheError("a COMMIT within a text of several statements cannot be announced", remedy="execute it alone")
+        self.begin()
+        return True
+
+
+_ENDING = {"commit", "end", "prepare"}
+
+
+def _words(query: Any, connection: Connection[Any]) -> list[str]:
+    """The statement's words in lower case, without a semicolon at the end."""
+    text = query if isinstance(query, str) else query.decode() if isinstance(query, bytes) else query.as_string(connection)
+    words = [token.text.lower() for token in tokens(text)]
+    while words and words[-1] == ";":
+        words.pop()
+    return words
+
+
+def _announcing(writer: Writer, base: type[Cursor[Any]]) -> type[Cursor[Any]]:
+    """The connection's cursors, asking ``writer`` before each statement."""
+
+    class Announcing(base):  # type: ignore[valid-type, misc]
+        def execute(self, query: Any, *arguments: Any, **options: Any) -> Any:
+            return super().execute(query, *arguments, **options) if writer._before(query) else self
+
+        def executemany(self, query: Any, *arguments: Any, **options: Any) -> None:
+            if writer._before(query):
+                super().executemany(query, *arguments, **options)
+
+        def stream(self, query: Any, *arguments: Any, **options: Any) -> Any:
+            writer._before(query)
+            return super().stream(query, *arguments, **options)
+
+        def copy(self, statement: Any, *arguments: Any, **options: Any) -> Any:
+            writer._before(statement)
+            return super().copy(statement, *arguments, **options)
+
+    return Announcing

@@ -1,0 +1,155 @@
+"""The query cache over a real PostgreSQL and Valkey: what it keeps, what it does not, and that it is never stale."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+from psycopg_pool import ConnectionPool
+from redis import Redis
+
+from pytest_perfbudget.cache import QueryCache, Settings
+
+ONE = "SELECT id, name FROM items WHERE id = %s"
+
+
+@pytest.fixture
+def pool(dsn: str) -> Iterator[ConnectionPool]:
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute("CREATE TABLE items (id int PRIMARY KEY, name text NOT NULL)")
+        connection.execute("INSERT INTO items SELECT n, 'item ' || n FROM generate_series(1, 100) n")
+    with ConnectionPool(dsn, min_size=1, max_size=4) as pool:
+        yield pool
+
+
+@pytest.fixture
+def cache(pool: ConnectionPool, redis_url: str) -> Iterator[QueryCache]:
+    cache = QueryCache(redis_url, pool, Settings(pure=frozenset({"names"})))
+    cache.install()
+    yield cache
+    cache.close()
+
+
+def test_the_second_read_is_a_hit_and_equals_the_first(cache: QueryCache) -> None:
+    first = cache.fetch(ONE, (7,))
+    assert first == cache.fetch(ONE, (7,)) == [(7, "item 7")]
+    assert cache.report() == {"executed": 1, "kept": 1, "hits": 1}
+
+
+def test_a_commit_through_the_cache_is_seen_at_once(cache: QueryCache) -> None:
+    cache.fetch(ONE, (7,))
+    with cache.connection() as connection:
+        connection.execute("UPDATE items SET name = 'new' WHERE id = 7")
+    assert cache.fetch(ONE, (7,)) == [(7, "new")]
+    cache.fetch(ONE, (7,))
+    assert cache.report()["hits"] == 1
+
+
+def test_a_rollback_leaves_entries_as_they_are(cache: QueryCache) -> None:
+    cache.fetch(ONE, (7,))
+    with pytest.raises(ZeroDivisionError), cache.connection() as connection:
+        connection.execute("UPDATE items SET name = 'new' WHERE id = 7")
+        raise ZeroDivisionError
+    assert cache.fetch(ONE, (7,)) == [(7, "item 7")]
+    assert cache.report()["hits"] == 1
+
+
+def test_another_process_of_the_cache_needs_not_learn_the_statement(
+    cache: QueryCache, pool: ConnectionPool, redis_url: str
+) -> None:
+    cache.fetch(ONE, (7,))
+    other = QueryCache(redis_url, pool)
+    assert other.fetch(ONE, (7,)) == [(7, "item 7")]
+    assert other.report() == {"hits": 1}
+
+
+@pytest.mark.parametrize(
+    ("statement", "change"),
+    [
+        pytest.param("SELECT count(*) FROM items", "DELETE FROM items WHERE id = 3", id="delete"),
+        pytest.param("SELECT count(*) FROM items", "TRUNCATE items", id="truncate"),
+        pytest.param("SELECT * FROM items WHERE id = 3", "ALTER TABLE items ADD more int DEFAULT 5", id="ddl"),
+        pytest.param("SELECT count(*) FROM seen", "DELETE FROM items WHERE id = 3", id="view"),
+        pytest.param("SELECT count(*) FROM seen", "CREATE OR REPLACE VIEW seen AS SELECT 1 AS id", id="view redefined"),
+        pytest.param("SELECT names()", "DELETE FROM items WHERE id = 3", id="function"),
+        pytest.param(
+            "SELECT names()",
+            "CREATE OR REPLACE FUNCTION names() RETURNS bigint STABLE LANGUAGE plpgsql AS 'BEGIN RETURN 0; END'",
+            id="function redefined",
+        ),
+        pytest.param("SELECT count(*) FROM lines", "DELETE FROM items WHERE id = 3", id="cascade"),
+        pytest.param("SELECT count(*) FROM audit", "DELETE FROM items WHERE id = 3", id="trigger"),
+        pytest.param("SELECT count(*) FROM late", "DELETE FROM items WHERE id = 3", id="deferred trigger"),
+        pytest.param("SELECT count(*) FROM parts", "INSERT INTO parts_1 VALUES (3)", id="partition"),
+        pytest.param("SELECT count(*) FROM audit", "CREATE TABLE inner_.audit (id int)", id="shadowed"),
+        pytest.param("SELECT count(*) FROM audit", "DO 'BEGIN INSERT INTO audit VALUES (1); END'", id="do"),
+    ],
+)
+def test_whatever_the_transaction_touches_is_announced(
+    cache: QueryCache, direct: psycopg.Connection[tuple[object, ...]], statement: str, change: str
+) -> None:
+    direct.execute("""
+        CREATE SCHEMA inner_;
+        CREATE VIEW seen AS SELECT id FROM items;
+        CREATE FUNCTION names() RETURNS bigint STABLE LANGUAGE plpgsql AS $$
+        DECLARE found bigint;
+        BEGIN
+            BEGIN SELECT count(*) INTO found FROM items; RAISE EXCEPTION 'x'; EXCEPTION WHEN raise_exception THEN RETURN found; END;
+        END $$;
+        CREATE TABLE lines (item int REFERENCES items ON DELETE CASCADE);
+        INSERT INTO lines SELECT id FROM items;
+        CREATE TABLE audit (id int);
+        CREATE TABLE late (id int);
+        CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS
+            'BEGIN EXECUTE format(''INSERT INTO %I VALUES (1)'', TG_ARGV[0]); RETURN OLD; END';
+        CREATE TRIGGER note AFTER DELETE ON items FOR EACH ROW EXECUTE FUNCTION note('audit');
+        CREATE CONSTRAINT TRIGGER late AFTER DELETE ON items INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION note('late');
+        CREATE TABLE parts (id int) PARTITION BY RANGE (id);
+        CREATE TABLE parts_1 PARTITION OF parts FOR VALUES FROM (0) TO (10);
+    """)
+    direct.execute(f"ALTER DATABASE {direct.info.dbname} SET search_path = inner_, public")
+    cache._pool.check()  # type: ignore[attr-defined]
+    for _ in range(2):
+        before = cache.fetch(statement)
+    hits = cache.report().get("hits", 0)
+    with cache.connection() as connection:
+        connection.execute("SET LOCAL search_path = inner_, public")
+        connection.execute(change)
+    with cache._lent() as connection_:
+        truth = connection_.execute(statement).fetchall()
+    assert hits == 1
+    assert cache.fetch(statement) == truth
+    assert change.startswith("CREATE TABLE") or truth != before
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SELECT now()",
+        "SELECT random()",
+        "SELECT 'today'::date",
+        "SELECT nextval('counted')",
+        "SELECT last_value FROM counted",
+        "SELECT count(*) FROM pg_class",
+        "SELECT count(*) FROM items TABLESAMPLE system (50)",
+        "SELECT id FROM items LIMIT (random() * 5)::int",
+        "SELECT age(timestamp '2001-01-01')",
+        "SELECT current_setting('work_mem')",
+        "SELECT count(*) FROM fleeting",
+        "SELECT mine()",
+        "SELECT 1; SELECT 2",
+        "UPDATE items SET name = 'x' WHERE id = 1 RETURNING name",
+    ],
+)
+def test_what_has_no_version_is_not_kept(
+    cache: QueryCache, direct: psycopg.Connection[tuple[object, ...]], statement: str, redis: Redis
+) -> None:
+    direct.execute("""
+        CREATE SEQUENCE counted; CREATE UNLOGGED TABLE fleeting (id int);
+        CREATE FUNCTION mine() RETURNS int STABLE LANGUAGE plpgsql AS 'BEGIN RETURN 1; END'""")
+    for _ in range(3):
+        cache.fetch(statement)
+    assert cache.report()["executed"] == 3
+    assert "hits" not in cache.report()
+    assert not list(redis.scan_iter("*:e:*"))
