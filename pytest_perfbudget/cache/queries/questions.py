@@ -41,13 +41,11 @@ STATE = f"""SELECT json_build_object('server', {_SERVER}, 'session', {_SESSION},
 """Whose the entries are, and what is owed."""
 
 SCANS = f"SELECT {_SCANS}::text"
-"""Scans of each table so far: the table's oid → their number."""
+"""Scans of each table so far: the table's oid → their number. They tell what a block with EXCEPTION has read, which lets go
+of its locks."""
 
 READ = f"""SELECT json_build_object('xid', pg_current_xact_id_if_assigned()::text, 'session', {_SESSION}, 'held', {_HELD})::text"""
 """What the transaction's statement has read, by the locks it holds."""
-
-READ_WITH_SCANS = READ.replace("'held'", f"'scans', {_SCANS}, 'held'")
-"""The same, for statements with functions: a block with EXCEPTION lets go of its locks, its scans stay counted."""
 
 WRITTEN = f"""SELECT json_build_object('xid', pg_current_xact_id_if_assigned()::text, 'server', {_SERVER},
     'age', extract(epoch FROM clock_timestamp() - pg_postmaster_start_time()),

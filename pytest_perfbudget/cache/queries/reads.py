@@ -147,10 +147,11 @@ def _executed(state: State, place: Place, call: Call, known: Known, bases: dict[
     """The statement, and its entry unless it turned out to depend on more, to write, or to run as somebody else."""
     state.count("executed")
     yield Sql("BEGIN ISOLATION LEVEL READ COMMITTED")
-    before = questions.value((yield Sql(questions.SCANS))) if known.functions else {}
+    before = (yield from _scans()) if known.functions else {}
     result: pq.abc.PGresult = yield Sql(call.text, call.parameters, own=False)
-    read = questions.value((yield Sql(questions.READ_WITH_SCANS if known.functions else questions.READ)))
-    held = [*read["held"], *(int(one) for one, scans in read.get("scans", {}).items() if scans != before.get(one, 0))]
+    read = questions.value((yield Sql(questions.READ)))
+    after = (yield from _scans()) if known.functions else {}
+    held = [*read["held"], *(int(one) for one, scans in after.items() if scans != before.get(one, 0))]
     if not set(held) <= known.seen:
         known = yield from dependencies.add(state, call, known, held)
     yield from commits.commit(state) if read["xid"] else _ended()
@@ -160,6 +161,14 @@ def _executed(state: State, place: Place, call: Call, known: Known, bases: dict[
         yield from _kept(state, place, call, entries.of_result(result, {one: bases[one] for one in sorted(depends)}))
     yield from _released(state, place, call, token)
     return result
+
+
+def _scans() -> Steps[dict[str, int]]:
+    """Of each table in this transaction, and in earlier ones not yet reported; the question's own locks are let go of."""
+    yield Sql("SAVEPOINT asked")
+    found: dict[str, int] = questions.value((yield Sql(questions.SCANS)))
+    yield Sql("ROLLBACK TO SAVEPOINT asked")
+    return found
 
 
 def _ended() -> Steps[None]:
