@@ -1,0 +1,451 @@
+"""The query cache against its promise: a read that begins after a commit was acknowledged sees it.
+
+    python tests/campaigns/cache_model.py --steps 200000
+
+lets hypothesis interleave readers and writers step by step over a real PostgreSQL and a real Valkey: transactions,
+savepoints, rollbacks, cascades, triggers, TRUNCATE, DDL; writers killed between any two steps; Redis flushed, evicting,
+restarted empty or with what it once saved, unreachable for some, its answers lost or its commands late. The clock is the
+model's. ``--unsound marks`` (or ``debts``, ``barriers``) takes a part of the protocol away: then a stale read must be found.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import dataclasses
+import random
+import sys
+import time
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import psycopg
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
+from psycopg import pq
+
+from pytest_perfbudget.cache import RedisRequest, embedded
+from pytest_perfbudget.cache.queries import commits, entries, questions, reads
+from pytest_perfbudget.cache.queries.calls import Call, call
+from pytest_perfbudget.cache.queries.state import Settings, State
+from pytest_perfbudget.cache.queries.steps import Ask, Sql, Unreachable, Wait
+from pytest_perfbudget.cache.queries.store import Store
+from pytest_perfbudget.postgres.embedded import Embedded
+from pytest_perfbudget.postgres.server import Request
+
+SCHEMA = """
+SET search_path = public;
+CREATE TABLE items (id int PRIMARY KEY, name text NOT NULL);
+CREATE TABLE lines (item int REFERENCES items ON DELETE CASCADE, n int);
+CREATE TABLE audit (n int);
+CREATE TABLE late (n int);
+CREATE TABLE parts (id int, n int) PARTITION BY RANGE (id);
+CREATE TABLE parts_1 PARTITION OF parts FOR VALUES FROM (0) TO (10);
+CREATE TABLE parts_2 PARTITION OF parts FOR VALUES FROM (10) TO (20);
+CREATE VIEW seen AS SELECT id, name FROM items;
+CREATE SCHEMA inner_;
+CREATE FUNCTION names() RETURNS text STABLE LANGUAGE plpgsql AS $$
+DECLARE found text;
+BEGIN
+    BEGIN
+        SELECT string_agg(name, ',' ORDER BY id) INTO found FROM items; RAISE EXCEPTION 'x';
+    EXCEPTION WHEN raise_exception THEN RETURN found; END;
+END $$;
+CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS
+    'BEGIN EXECUTE format(''INSERT INTO %I SELECT count(*) FROM %I'', TG_ARGV[0], TG_ARGV[0]); RETURN OLD; END';
+CREATE TRIGGER note AFTER DELETE ON items FOR EACH ROW EXECUTE FUNCTION note('audit');
+CREATE CONSTRAINT TRIGGER late AFTER DELETE ON items INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION note('late');
+"""
+RESET = """
+DROP TABLE IF EXISTS inner_.audit; TRUNCATE items, lines, audit, late, parts;
+INSERT INTO items SELECT n, 'item' || n FROM generate_series(1, 3) n;
+INSERT INTO lines SELECT n, n FROM generate_series(1, 3) n; INSERT INTO parts VALUES (1, 1), (11, 1);
+CREATE OR REPLACE VIEW seen AS SELECT id, name FROM items;
+"""
+READS = (
+    "SELECT name FROM items WHERE id = 1",
+    "SELECT * FROM items ORDER BY id",
+    "SELECT i.name, l.n FROM lines l JOIN items i ON i.id = l.item ORDER BY l.n",
+    "SELECT name FROM seen ORDER BY id",
+    "SELECT names()",
+    "SELECT count(*) FROM audit",
+    "SELECT count(*) FROM late",
+    "SELECT n FROM parts WHERE id = 1 ORDER BY n",
+    "SELECT sum(n) FROM parts",
+)
+WRITES = (
+    "UPDATE items SET name = 'name{n}' WHERE id = 1",
+    "INSERT INTO items VALUES ({n}, 'name{n}')",
+    "INSERT INTO lines SELECT min(id), {n} FROM items",
+    "DELETE FROM items WHERE id = (SELECT max(id) FROM items)",
+    "INSERT INTO parts_1 VALUES (1, {n})",
+    "INSERT INTO parts VALUES (11, {n})",
+    "DO 'BEGIN UPDATE lines SET n = n + 1; END'",
+    "SAVEPOINT s",
+    "ROLLBACK TO SAVEPOINT s",
+)
+EXCLUSIVE = (
+    "TRUNCATE lines",
+    "TRUNCATE items CASCADE",
+    "CREATE OR REPLACE VIEW public.seen AS SELECT id, name || '{n}' AS name FROM items",
+    "CREATE TABLE inner_.audit AS SELECT {n} AS n FROM generate_series(1, {n} % 5)",
+    "DROP TABLE IF EXISTS inner_.audit",
+    "ALTER TABLE items ADD more{n} int DEFAULT {n}",
+    "ALTER TABLE late RENAME TO later; CREATE TABLE late (n int); DROP TABLE later",
+)
+LICENCE = 0.5
+
+
+class Stale(AssertionError):
+    """A read did not see what was acknowledged before it began."""
+
+
+@dataclass
+class Servers:
+    """What all examples share."""
+
+    dsn: str
+    store: Store
+    client: Any
+    truth: psycopg.Connection[Any]
+    unsound: str = ""
+    steps: int = 0
+    tally: dict[str, int] = field(default_factory=dict)
+
+
+SERVERS: list[Servers] = []
+
+
+@contextlib.contextmanager
+def servers(cache: str = "", unsound: str = "") -> Iterator[Servers]:
+    """A PostgreSQL and a Valkey of their own."""
+    postgres = Embedded().start(Request(run=uuid.uuid4().hex, **({"cache": cache} if cache else {})))
+    valkey = embedded.Embedded().start(RedisRequest(run=uuid.uuid4().hex, server="embedded"))
+    try:
+        postgres.admin.execute("CREATE DATABASE model")
+        dsn = postgres.dsn("model")
+        store = Store(valkey.fresh().url, timeout=5, pause=0)
+        with psycopg.connect(dsn, autocommit=True, prepare_threshold=None) as truth:
+            truth.execute(questions.CREATE_DEBTS)
+            truth.execute(SCHEMA)
+            truth.execute("SET search_path = inner_, public")
+            truth.execute("SET lock_timeout = '10s'")
+            SERVERS.append(Servers(dsn, store, store._client, truth, unsound))
+            yield SERVERS[-1]
+    finally:
+        SERVERS.clear()
+        valkey.close()
+        postgres.close()
+
+
+class Actor:
+    """A process with a connection, its own state, and a protocol that stands between two steps."""
+
+    def __init__(self, world: CacheModel) -> None:
+        self.world = world
+        self.state = State(Settings(licence=LICENCE, flight=1.0, pure=frozenset({"names"})), lambda: world.now, lambda: 0.0)
+        self.connection = self._connected()
+        self.steps: Any = None
+        self.pending: Any = None
+        self.began = 0
+        self.acked: set[int] = set()
+        self.read = -1
+        self.exclusive = self.owed = False
+        self.commit = -1
+        self.down = ""
+
+    def _connected(self) -> psycopg.Connection[Any]:
+        options = "-c search_path=inner_,public -c lock_timeout=20ms"
+        return psycopg.connect(self.world.on.dsn, autocommit=True, options=options)
+
+    @property
+    def idle(self) -> bool:
+        return self.steps is None and self.connection.info.transaction_status == pq.TransactionStatus.IDLE
+
+    def start(self, steps: Any) -> None:
+        self.steps, self.pending = steps, None
+        self._next(lambda: next(steps))
+
+    def advance(self) -> None:
+        """One step of the protocol."""
+        self.world.on.steps += 1
+        step = self.pending
+        try:
+            answer = self._answer(step)
+        except Unreachable as error:
+            self._next(lambda: self.steps.throw(error))
+        except psycopg.Error:
+            self.end()  # an application would see it
+        else:
+            if answer is not Actor:
+                self._next(lambda: self.steps.send(answer))
+
+    def _next(self, send: Any) -> None:
+        try:
+            self.pending = send()
+            if isinstance(self.pending, Wait):
+                self.pending = (self.world.now + self.pending.seconds,)
+        except StopIteration as stop:
+            self.steps = None
+            self.finished(stop.value)
+
+    def _answer(self, step: Any) -> Any:
+        if isinstance(step, tuple):
+            self.world.now += 0.001
+            return None if self.world.now >= step[0] else Actor
+        if isinstance(step, Ask):
+            return self.world.asked(self, step)
+        assert isinstance(step, Sql)
+        if step.text == questions.OWE:
+            self.owed = True
+            if self.world.on.unsound == "debts":
+                return None
+        with psycopg.Cursor(self.connection) as cursor:
+            cursor.execute(step.text.encode(), step.parameters, prepare=False if step.own else None)
+            if step.text == "COMMIT" and self.read < 0:
+                self.commit = self.world.visible()
+                if not self.owed:  # readers see it from now on, whether the writer lives or not
+                    self.world.acked.add(self.commit)
+            return cursor.pgresult
+
+    def finished(self, result: Any) -> None:
+        if self.read >= 0:
+            self.world.judge(self, result)
+        elif self.commit >= 0:
+            self.world.acked.add(self.commit)
+        self.read, self.commit, self.exclusive, self.owed = -1, -1, False, False
+
+    def end(self) -> None:
+        """Rolled back."""
+        if self.steps:
+            self.steps.close()
+        self.steps, self.read, self.commit, self.exclusive, self.owed = None, -1, -1, False, False
+        if not self.connection.closed:
+            self.connection.rollback()
+
+    def kill(self) -> None:
+        """The process is gone, and another one in its place."""
+        if self.steps:
+            self.steps.close()
+        self.connection.close()
+        self.world.ended()
+        self.__init__(self.world)  # type: ignore[misc]
+
+
+PICK = st.integers(min_value=0, max_value=1_000_000)
+
+
+class CacheModel(RuleBasedStateMachine):
+    """Two writers and three readers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.on = SERVERS[0]
+        self.now, self.n = 1000.0, 10
+        self.on.client.flushdb()
+        self.on.truth.execute(f"TRUNCATE {questions.DEBTS}")
+        self.on.truth.execute(RESET)
+        self.saved: dict[bytes, bytes] = {}
+        self.late: list[Ask] = []
+        self.history: list[list[Any]] = []
+        self.acked: set[int] = set()
+        self.acked.add(self.visible())
+        self.writers = [Actor(self) for _ in range(2)]
+        self.readers = [Actor(self) for _ in range(3)]
+
+    def visible(self) -> int:
+        """The number of the state that has just become visible."""
+        self.history.append([self.on.truth.execute(text).fetchall() for text in READS])
+        return len(self.history) - 1
+
+    def ended(self) -> None:
+        """No backend of a killed process is left, so that its locks are free."""
+        mine = [a.connection.info.backend_pid for a in (*self.writers, *self.readers) if not a.connection.closed]
+        for _ in range(200):
+            query = "SELECT 1 FROM pg_stat_activity WHERE datname = 'model' AND pid <> ALL(%s) AND pid <> pg_backend_pid()"
+            if not self.on.truth.execute(query, (mine,)).fetchone():
+                return
+            time.sleep(0.002)
+
+    def asked(self, actor: Actor, ask: Ask) -> Any:
+        """What Redis answers this actor."""
+        if self.on.unsound == "marks" and ask.command == "mark":
+            return 1
+        if self.on.unsound == "barriers" and ask.command == "exchange" and not ask.arguments[0]:
+            ask = dataclasses.replace(ask, arguments=("", str(ask.arguments[1]).removesuffix("|?")))
+        if actor.down == "late":
+            self.late.append(ask)
+        if actor.down in ("late", "down"):
+            raise Unreachable("down")
+        answer = self.on.store.answer(ask)
+        if actor.down == "lost":
+            raise Unreachable("lost")
+        return answer
+
+    def judge(self, actor: Actor, result: Any) -> None:
+        """Every change that was acknowledged before the read began is seen, and no state that never was."""
+        number = actor.read
+        got = entries.rows(result.entry) if result.entry else entries.rows_of_result(result.result, None)
+        self.tally("hits" if result.entry else "executed")
+        allowed = [states[number] for states in self.history[actor.began :]]
+        for place in range(actor.began, 0, -1):
+            if place in actor.acked and self.history[place][number] != self.history[place - 1][number]:
+                break
+            allowed.append(self.history[place - 1][number])
+        if got not in allowed:
+            how = "from Redis" if result.entry else "from PostgreSQL"
+            raise Stale(f"{READS[number]} gave {got} {how}, allowed {allowed} of {[s[number] for s in self.history]}")
+
+    def tally(self, what: str) -> None:
+        self.on.tally[what] = self.on.tally.get(what, 0) + 1
+
+    @rule(who=PICK, what=PICK, steps=st.integers(0, 40))
+    def read(self, who: int, what: int, steps: int) -> None:
+        """A read begins, and goes on for some steps."""
+        actor = self.readers[who % 3]
+        if actor.steps is None:
+            actor.read, actor.began, actor.acked = what % len(READS), len(self.history) - 1, set(self.acked)
+            asked = call(READS[actor.read], None)
+            assert isinstance(asked, Call)
+            actor.start(fetch(actor.state, asked, self.now))
+        self.advance(actor, steps)
+
+    @rule(who=PICK, what=PICK)
+    def read_through(self, who: int, what: int) -> None:
+        """Mostly to its end: what is kept is there to go stale."""
+        self.read(who, what, 60)
+
+    @rule(who=PICK, what=PICK)
+    def write_through(self, who: int, what: int) -> None:
+        self.write(who, what)
+        self.commit(who, 12)
+
+    @rule(who=PICK, steps=st.integers(1, 12))
+    def go_on(self, who: int, steps: int) -> None:
+        self.advance([*self.writers, *self.readers][who % 5], steps)
+
+    def advance(self, actor: Actor, steps: int) -> None:
+        for _ in range(steps):
+            if actor.steps is not None:
+                actor.advance()
+
+    @rule(who=PICK, what=PICK)
+    def write(self, who: int, what: int) -> None:
+        """A statement of a transaction, which it may begin."""
+        actor, other = self.writers[who % 2], self.writers[1 - who % 2]
+        if actor.steps is not None or other.exclusive:
+            return
+        self.on.steps += 1
+        choice = (*WRITES, *(EXCLUSIVE if other.idle else ()))[what % (len(WRITES) + (len(EXCLUSIVE) if other.idle else 0))]
+        self.n += 1
+        actor.exclusive = actor.exclusive or choice in EXCLUSIVE
+        try:
+            if actor.connection.info.transaction_status == pq.TransactionStatus.IDLE:
+                actor.connection.execute("BEGIN")
+            actor.connection.execute(choice.format(n=self.n).encode())
+        except psycopg.Error:
+            actor.end()
+
+    @rule(who=PICK, steps=st.integers(0, 8))
+    def commit(self, who: int, steps: int) -> None:
+        actor, other = self.writers[who % 2], self.writers[1 - who % 2]
+        if actor.steps is None and not actor.idle and not other.exclusive:
+            actor.start(commits.commit(actor.state))
+        self.advance(actor, steps)
+
+    @rule(who=PICK)
+    def roll_back(self, who: int) -> None:
+        actor = self.writers[who % 2]
+        if actor.steps is None and not actor.idle:
+            self.on.steps += 1
+            actor.end()
+
+    @precondition(lambda self: self.n % 3 == 0)
+    @rule(who=PICK)
+    def kill(self, who: int) -> None:
+        actor = [*self.writers, *self.writers, *self.readers][who % 7]
+        if not actor.idle:
+            self.on.steps += 1
+            actor.kill()
+
+    @rule(seconds=st.sampled_from((0.01, 0.1, 0.3, 0.6)))
+    def tick(self, seconds: float) -> None:
+        self.now += seconds
+
+    @rule(who=PICK, how=st.sampled_from(("", "", "down", "lost", "late")))
+    def reach(self, who: int, how: str) -> None:
+        """Redis is as one actor meets it from now on."""
+        [*self.writers, *self.readers][who % 5].down = how
+
+    @rule()
+    def arrive(self) -> None:
+        """A late command is executed."""
+        if self.late:
+            with contextlib.suppress(Unreachable):
+                self.on.store.answer(self.late.pop(0))
+
+    @rule(which=PICK)
+    def evict(self, which: int) -> None:
+        if keys := sorted(self.on.client.keys("*")):
+            self.on.client.delete(keys[which % len(keys)])
+
+    @precondition(lambda self: self.n % 4 == 0)
+    @rule(how=st.sampled_from(("flush", "save", "restart", "restart empty")))
+    def disturb(self, how: str) -> None:
+        """Redis flushed, or restarted with what it saved once."""
+        if how == "save":
+            self.saved = {key: self.on.client.get(key) for key in self.on.client.keys("*")}
+            return
+        self.on.client.flushdb()
+        if how == "restart":
+            for key, value in self.saved.items():
+                if value is not None:
+                    self.on.client.set(key, value)
+        if how.startswith("restart"):
+            self.on.store._run = uuid.uuid4().hex
+
+    def teardown(self) -> None:
+        for actor in (*self.writers, *self.readers):
+            if actor.steps:
+                actor.steps.close()
+            actor.connection.close()
+        self.ended()
+
+
+def fetch(state: State, asked: Call, began: float) -> Any:
+    """What QueryCache.fetch does."""
+    place = state.licensed(began)
+    if place and (entry := (yield from reads.look_up(state, place, asked))):
+        return reads.Answer(entry)
+    return (yield from reads.miss(state, asked, began))
+
+
+def explore(examples: int, steps: int, seed: int | None = None) -> None:
+    """That many schedules of that many rules each. Raises Stale."""
+    phases = (Phase.generate,) if seed is not None else (Phase.generate, Phase.shrink)
+    CacheModel.TestCase.settings = settings(
+        max_examples=examples, stateful_step_count=steps, deadline=None, database=None, phases=phases,
+        suppress_health_check=list(HealthCheck), derandomize=seed is None,
+    )  # fmt: skip
+    run_state_machine_as_test(CacheModel, settings=CacheModel.TestCase.settings)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--steps", type=int, default=20_000, help="steps of protocols and statements in all")
+    parser.add_argument("--unsound", default="", choices=("", "marks", "debts", "barriers"))
+    options = parser.parse_args()
+    with servers(unsound=options.unsound) as on:
+        began, round_ = time.monotonic(), 0
+        while on.steps < options.steps:
+            round_ += 1
+            explore(20, 60, seed=random.randrange(2**32))
+            print(f"{on.steps:>8} steps, {on.tally}, {time.monotonic() - began:.0f} s, none stale", flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
