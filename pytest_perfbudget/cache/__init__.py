@@ -1,5 +1,5 @@
-"""Redis or Valkey for a run: where it comes from, and a database of it for each worker. And the query cache, for production
-as well: its names load only what they need."""
+"""Redis or Valkey for a run: where it comes from, and a database of it for each worker. And the query cache, for
+production as well: its names load only what they need."""
 
 from __future__ import annotations
 
@@ -14,14 +14,24 @@ from pytest_perfbudget.cache.server import RedisDatabase, RedisKind, RedisReques
 
 if TYPE_CHECKING:
     from pytest_perfbudget.cache.queries.cached import QueryCache
+    from pytest_perfbudget.cache.queries.cached_async import AsyncQueryCache
     from pytest_perfbudget.cache.queries.state import Settings
 
 BUILTIN: tuple[RedisKind, ...] = (Container(), Embedded(), Local(), Dsn())
 """The kinds in the order ``auto`` asks them."""
 
-__all__ = ["BUILTIN", "QueryCache", "RedisDatabase", "RedisKind", "RedisRequest", "RedisServer", "Settings"]
+__all__ = [
+    "BUILTIN",
+    "AsyncQueryCache",
+    "QueryCache",
+    "RedisDatabase",
+    "RedisKind",
+    "RedisRequest",
+    "RedisServer",
+    "Settings",
+]
 
-_ROOMS = {"QueryCache": "cached", "Settings": "state"}
+_ROOMS = {"AsyncQueryCache": "cached_async", "QueryCache": "cached", "Settings": "state"}
 
 
 def __getattr__(name: str) -> Any:

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 from pytest_perfbudget.cache.queries.steps import Unreachable
 from pytest_perfbudget.cache.queries.versions import SCRIPTS
@@ -45,3 +46,13 @@ class Breaker:
 def source(name: str) -> tuple[str, str]:
     """A script and the digest Redis knows it by."""
     return SCRIPTS[name], hashlib.sha1(SCRIPTS[name].encode(), usedforsecurity=False).hexdigest()
+
+
+def run_id(info: Any) -> str:
+    """Of the answer to INFO: which start of which server this is."""
+    text = info.decode(errors="replace") if isinstance(info, bytes) else str(info)
+    for line in text.splitlines():
+        name, _, value = line.partition(":")
+        if name == "run_id" and value:
+            return value
+    raise ValueError("INFO names no run_id")

@@ -30,8 +30,8 @@ class Pool(Protocol):
 class QueryCache:
     """Results of reads in Redis that are never stale, as far as all writers of their tables use :meth:`connection`.
 
-    ``redis`` is a URL; of a Redis Cluster with ``cluster=True``. ``timeout`` bounds every command of Redis in seconds, and a
-    Redis that failed is left alone for ``pause`` seconds: statements run without it.
+    ``redis`` is a URL; of a Redis Cluster with ``cluster=True``. ``timeout`` bounds every command of Redis in seconds,
+    and a Redis that failed is left alone for ``pause`` seconds: statements run without it.
     """
 
     def __init__(
@@ -64,10 +64,12 @@ class QueryCache:
         began = self._state.clock()
         asked = call(query, parameters)
         place = self._state.licensed(began)
-        if isinstance(asked, Call) and place:
-            if entry := self._drive(reads.look_up(self._state, place, asked), None):
-                self._state.count("hits")
-                return entries.rows(entry)
+        kept = (
+            self._drive(reads.look_up(self._state, place, asked), None) if place and isinstance(asked, Call) else None
+        )
+        if kept:
+            self._state.count("hits")
+            return entries.rows(kept)
         with self._lent() as connection:
             if isinstance(asked, Call):
                 answer = self._drive(reads.miss(self._state, asked, began), connection)

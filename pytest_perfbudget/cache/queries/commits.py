@@ -1,7 +1,8 @@
 """A writer's commit: a mark in every counter it concerns before, the marks settled after.
 
-A writer that dies in between leaves its marks; readers ask PostgreSQL what became of it. A writer that cannot reach Redis
-leaves a debt in the database, part of its transaction, and its commit returns when no reader's licence is older than it.
+A writer that dies in between leaves its marks; readers ask PostgreSQL what became of it. A writer that cannot reach
+Redis leaves a debt in the database, part of its transaction, and its commit returns when no reader's licence is older
+than it.
 """
 
 from __future__ import annotations
@@ -42,7 +43,9 @@ def _asked(script: str, written: dict[str, Any], counters: list[str]) -> Ask:
 
 
 def _announced(state: State, written: dict[str, Any], counters: list[str]) -> Steps[None]:
-    held_back = max(state.settings.licence - written["age"], 0.0)  # a reader may not know yet that the server is a new one
+    held_back = max(
+        state.settings.licence - written["age"], 0.0
+    )  # a reader may not know yet that the server is a new one
     if counters:
         try:
             yield _asked("mark", written, counters)

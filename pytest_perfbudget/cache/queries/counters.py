@@ -1,4 +1,5 @@
-"""Counters before a read: those that are missing made, those that are pending settled where their writers have ended."""
+"""Counters before a read: those that are missing made, those that are pending settled where their writers have
+ended."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """What a statement depends on, found by the server itself: the locks its planning and its execution take.
 
-Its functions decide whether it may be kept at all: a result that depends on the clock, a sequence or chance has no version.
+Its functions decide whether it may be kept at all: a result that depends on the clock, a sequence or chance has no
+version.
 """
 
 from __future__ import annotations
@@ -20,9 +21,10 @@ _CLOCK = re.compile(r"\b(?:CURRENT_(?:DATE|TIME|TIMESTAMP)|LOCALTIME|LOCALTIMEST
 _SETTINGS_ONLY = frozenset((
     "array_to_json", "array_to_string", "concat", "concat_ws", "date_part", "date_trunc", "extract", "format",
     "generate_series", "json_agg", "json_build_array", "json_build_object", "json_object_agg", "jsonb_agg",
-    "jsonb_build_array", "jsonb_build_object", "jsonb_object_agg", "make_timestamptz", "phraseto_tsquery", "plainto_tsquery",
-    "quote_literal", "quote_nullable", "row_to_json", "timezone", "to_char", "to_date", "to_json", "to_jsonb", "to_number",
-    "to_timestamp", "to_tsquery", "to_tsvector", "ts_headline", "websearch_to_tsquery", "string_agg", "date", "text",
+    "jsonb_build_array", "jsonb_build_object", "jsonb_object_agg", "make_timestamptz", "phraseto_tsquery",
+    "plainto_tsquery", "quote_literal", "quote_nullable", "row_to_json", "timezone", "to_char", "to_date", "to_json",
+    "to_jsonb", "to_number", "to_timestamp", "to_tsquery", "to_tsvector", "ts_headline", "websearch_to_tsquery",
+    "string_agg", "date", "text",
 ))
 # fmt: on
 """Built-in functions that are stable only because the session's settings matter; those are in an entry's name."""
@@ -32,12 +34,14 @@ _KEPT, _PASSED = "rpm", "iIvtc"
 
 
 def learn(state: State, call: Call, schema: str) -> Steps[Known]:
-    """The relations the planner locks, and whether all functions are functions of tables; in a transaction of its own."""
+    """The relations the planner locks, and whether all functions are functions of tables, in one transaction."""
     yield Sql("BEGIN ISOLATION LEVEL READ COMMITTED")
     plan = (yield Sql(f"EXPLAIN (VERBOSE, FORMAT JSON) {call.text}", call.parameters)).get_value(0, 0).decode()
     held = questions.value((yield Sql(questions.READ)))["held"]
     yield Sql("ROLLBACK")
-    called = {name for text in (plan.replace('\\"', '"'), call.text) for match in _CALLED.findall(text) for name in match}
+    called = {
+        name for text in (plan.replace('\\"', '"'), call.text) for match in _CALLED.findall(text) for name in match
+    }
     found = questions.value((yield Sql(questions.FUNCTIONS, (sorted({n.lower() for n in called} | called),))))
     known = yield from add(state, call, Known(schema=schema), held)
     known.functions = any(not builtin for _, builtin, _ in found)

@@ -1,7 +1,7 @@
 """An entry in Redis: the result as PostgreSQL sent it, and the versions of all it depends on.
 
-Written by us, read from a store that others can write to: every byte is under a digest, keyed where a secret is given, and
-bound to the entry's name. What is of another format, too large, cut or altered is refused: the statement runs.
+Written by us, read from a store that others can write to: every byte is under a digest, keyed where a secret is given,
+and bound to the entry's name. What is of another format, too large, cut or altered is refused: the statement runs.
 """
 
 from __future__ import annotations

@@ -22,7 +22,9 @@ _SETTINGS = (
     "standard_conforming_strings", "row_security", "lc_monetary", "lc_numeric", "lc_time", "default_text_search_config",
     "xmlbinary", "xmloption", "transform_null_equals", "array_nulls", "backslash_quote",
 )  # fmt: skip
-_SESSION = f"""md5(concat_ws(chr(1), session_user, current_user, {", ".join(f"current_setting('{n}')" for n in _SETTINGS)}))"""
+_SESSION = (
+    f"""md5(concat_ws(chr(1), session_user, current_user, {", ".join(f"current_setting('{n}')" for n in _SETTINGS)}))"""
+)
 _SERVER = """md5(concat_ws('/', pg_postmaster_start_time(), current_database(),
     (SELECT oid FROM pg_database WHERE datname = current_database())))"""
 _PLAIN = """current_setting('DateStyle') LIKE 'ISO%' AND current_setting('IntervalStyle') = 'postgres'
@@ -32,8 +34,10 @@ _SCANS = """(SELECT coalesce(json_object_agg(relid::text, coalesce(seq_scan, 0) 
 _HELD = """(SELECT coalesce(json_agg(DISTINCT relation::int8), '[]') FROM pg_locks WHERE pid = pg_backend_pid()
     AND locktype = 'relation' AND relation <> 'pg_locks'::regclass)"""
 _CATALOGUES = """(SELECT coalesce(sum(pg_stat_get_xact_tuples_inserted(oid) + pg_stat_get_xact_tuples_updated(oid)
-    + pg_stat_get_xact_tuples_deleted(oid)), 0) > 0 FROM unnest('{1259,1249,1255,1247,2615,2618,3256,2606,2611,1260,1261,2964,
-    2617,2605,3456,3501,3541,2600,3602,3603,3600,3601,3764,2604,2612,826,1417,1418,3118,2753,2616,1262}'::oid[]) AS oid)"""
+    + pg_stat_get_xact_tuples_deleted(oid)), 0) > 0 FROM
+    unnest('{1259,1249,1255,1247,2615,2618,3256,2606,2611,1260,1261,2964,
+    2617,2605,3456,3501,3541,2600,3602,3603,3600,3601,3764,2604,2612,826,1417,1418,3118,2753,2616,1262}'::oid[]) AS
+    oid)"""
 
 STATE = f"""SELECT json_build_object('server', {_SERVER}, 'session', {_SESSION},
     'plain', NOT pg_is_in_recovery() AND {_PLAIN},
@@ -41,10 +45,11 @@ STATE = f"""SELECT json_build_object('server', {_SERVER}, 'session', {_SESSION},
 """Whose the entries are, and what is owed."""
 
 SCANS = f"SELECT {_SCANS}::text"
-"""Scans of each table so far: the table's oid → their number. They tell what a block with EXCEPTION has read, which lets go
-of its locks."""
+"""Scans of each table so far: the table's oid → their number. They tell what a block with EXCEPTION has read, which
+lets go of its locks."""
 
-READ = f"""SELECT json_build_object('xid', pg_current_xact_id_if_assigned()::text, 'session', {_SESSION}, 'held', {_HELD})::text"""
+READ = f"""SELECT json_build_object('xid', pg_current_xact_id_if_assigned()::text, 'session', {_SESSION}, 'held',
+{_HELD})::text"""
 """What the transaction's statement has read, by the locks it holds."""
 
 WRITTEN = f"""SELECT json_build_object('xid', pg_current_xact_id_if_assigned()::text, 'server', {_SERVER},
@@ -52,15 +57,18 @@ WRITTEN = f"""SELECT json_build_object('xid', pg_current_xact_id_if_assigned()::
     'schema', current_setting('track_counts') = 'off' OR {_CATALOGUES},
     'relations', (SELECT coalesce(json_agg(DISTINCT l.relation::int8), '[]') FROM pg_locks l
         LEFT JOIN pg_class c ON c.oid = l.relation WHERE l.pid = pg_backend_pid() AND l.locktype = 'relation'
-        AND l.relation >= {_FIRST_USER_OID} AND coalesce(c.relkind IN ('r', 'p', 'm'), true) AND l.mode IN ('RowExclusiveLock',
-        'ShareUpdateExclusiveLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')))::text"""
-"""What the transaction may have changed: whatever changes a table locks it until the end, cascades and triggers included."""
+        AND l.relation >= {_FIRST_USER_OID} AND coalesce(c.relkind IN ('r', 'p', 'm'), true) AND l.mode IN
+        ('RowExclusiveLock', 'ShareUpdateExclusiveLock', 'ShareRowExclusiveLock', 'ExclusiveLock',
+        'AccessExclusiveLock')))::text"""
+"""What the transaction may have changed: whatever changes a table locks it until the end, cascades and triggers
+included."""
 
 RELATIONS = """SELECT coalesce(json_object_agg(oid::text, relkind::text || relpersistence::text), '{}')::text
     FROM pg_class WHERE oid = ANY(%s::oid[])"""
 """Kind and persistence of relations."""
 
-FUNCTIONS = """SELECT coalesce(json_agg(json_build_array(p.proname, n.nspname = 'pg_catalog', p.provolatile)), '[]')::text
+FUNCTIONS = """SELECT coalesce(json_agg(json_build_array(p.proname, n.nspname = 'pg_catalog', p.provolatile)),
+'[]')::text
     FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
     WHERE p.proname::text = ANY(%s::text[]) AND (p.provolatile <> 'i' OR n.nspname <> 'pg_catalog')"""
 """Functions of these names that are not built in and immutable."""
@@ -69,7 +77,8 @@ HORIZON = "SELECT pg_current_xact_id()::text"
 """A transaction id above those of all transactions that were running."""
 
 OVER = """SELECT json_build_object('oldest', pg_snapshot_xmin(pg_current_snapshot())::text, 'status',
-    (SELECT coalesce(json_object_agg(xid, CASE WHEN xid::xid8 >= pg_snapshot_xmax(pg_current_snapshot()) THEN 'in progress'
+    (SELECT coalesce(json_object_agg(xid, CASE WHEN xid::xid8 >= pg_snapshot_xmax(pg_current_snapshot()) THEN 'in
+    progress'
         ELSE coalesce(pg_xact_status(xid::xid8), 'committed') END), '{}') FROM unnest(%s::text[]) AS xid))::text"""
 """The oldest transaction that still runs, and what became of these."""
 

@@ -1,7 +1,8 @@
 """A read: from Redis where all versions are those of the entry, else from PostgreSQL, and kept where that is sound.
 
 The counters are read before the statement's snapshot is taken. An entry is current as long as none of them has changed:
-whoever commits changes them before the commit is acknowledged, and nobody keeps a result while a writer may still commit.
+whoever commits changes them before the commit is acknowledged, and nobody keeps a result while a writer may still
+commit.
 """
 
 from __future__ import annotations
@@ -143,7 +144,9 @@ def _awaited(state: State, place: Place, call: Call) -> Steps[Entry | None]:
     return None
 
 
-def _executed(state: State, place: Place, call: Call, known: Known, bases: dict[str, str], token: str) -> Steps[pq.abc.PGresult]:
+def _executed(
+    state: State, place: Place, call: Call, known: Known, bases: dict[str, str], token: str
+) -> Steps[pq.abc.PGresult]:
     """The statement, and its entry unless it turned out to depend on more, to write, or to run as somebody else."""
     state.count("executed")
     yield Sql("BEGIN ISOLATION LEVEL READ COMMITTED")
@@ -164,7 +167,7 @@ def _executed(state: State, place: Place, call: Call, known: Known, bases: dict[
 
 
 def _scans() -> Steps[dict[str, int]]:
-    """Of each table in this transaction, and in earlier ones not yet reported; the question's own locks are let go of."""
+    """Of each table in this transaction, and in earlier ones not yet reported; no lock is kept."""
     yield Sql("SAVEPOINT asked")
     found: dict[str, int] = questions.value((yield Sql(questions.SCANS)))
     yield Sql("ROLLBACK TO SAVEPOINT asked")
@@ -184,7 +187,9 @@ def _kept(state: State, place: Place, call: Call, entry: Entry) -> Steps[None]:
     life = (settings.ttl if entry.rows else settings.ttl_empty) * (1 - settings.jitter * state.random())
     keys: Sequence[str] = [f"e:{name}", *map(versions.key, entry.versions)]
     try:
-        done: Any = yield Ask(place.server, "store", tuple(keys), (data, max(int(life * 1000), 1), *entry.versions.values()))
+        done: Any = yield Ask(
+            place.server, "store", tuple(keys), (data, max(int(life * 1000), 1), *entry.versions.values())
+        )
         state.count("kept" if done else "overtaken")
     except Unreachable:
         state.count("unreachable")

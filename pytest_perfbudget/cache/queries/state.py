@@ -15,11 +15,11 @@ _REMEMBERED = 4096  # statements
 class Settings:
     """How results are kept; times in seconds, sizes in bytes.
 
-    ``ttl`` bounds an entry's life, ``ttl_empty`` that of a result without rows, both less up to ``jitter`` of it; results
-    above ``largest`` are not kept, those from ``compress_from`` are compressed. ``licence``: how long after asking PostgreSQL
-    for debts hits are allowed, and how long a commit that could not reach Redis is held back. ``flight``: how long a caller
-    waits for another one's execution of the same statement. ``pure``: names of functions of your own that depend on
-    nothing but their arguments and tables.
+    ``ttl`` bounds an entry's life, ``ttl_empty`` that of a result without rows, both less up to ``jitter`` of it;
+    results above ``largest`` are not kept, those from ``compress_from`` are compressed. ``licence``: how long after
+    asking PostgreSQL for debts hits are allowed, and how long a commit that could not reach Redis is held back.
+    ``flight``: how long a caller waits for another one's execution of the same statement. ``pure``: names of functions
+    of your own that depend on nothing but their arguments and tables.
     """
 
     ttl: float = 3600.0

@@ -17,7 +17,8 @@ class Unreachable(Exception):  # noqa: N818 - thrown into a protocol, never out 
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """A command of Redis, or the script of that name; ``keys`` are within the prefix of ``server``, which is PostgreSQL's."""
+    """A command of Redis, or the script of that name; ``keys`` are within the prefix of ``server``, which is
+    PostgreSQL's."""
 
     server: str
     command: str

@@ -10,7 +10,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import NoScriptError, RedisError, ResponseError
 from redis.retry import Retry
 
-from pytest_perfbudget.cache.queries.breaker import Breaker, Prefix, source
+from pytest_perfbudget.cache.queries.breaker import Breaker, Prefix, run_id, source
 from pytest_perfbudget.cache.queries.steps import Ask, Unreachable
 from pytest_perfbudget.cache.queries.versions import SCRIPTS
 
@@ -61,16 +61,7 @@ class Store:
         """A new connection says which server it has reached before it says anything else."""
         connection.on_connect()
         connection.send_command("INFO", "server")
-        self._run = _run_id(connection.read_response())
+        self._run = run_id(connection.read_response())
 
     def close(self) -> None:
         self._client.close()
-
-
-def _run_id(info: Any) -> str:
-    text = info.decode(errors="replace") if isinstance(info, bytes) else str(info)
-    for line in text.splitlines():
-        name, _, value = line.partition(":")
-        if name == "run_id" and value:
-            return value
-    raise ResponseError("INFO names no run_id")

@@ -1,8 +1,8 @@
 """Version counters: text in Redis, a random base that changes with every commit, and what it still waits for.
 
-``base`` alone is a clean counter: nobody is writing. ``base|token,token`` is a pending one, which no entry ever matches. A
-token is the transaction id of a writer, ``<id`` for all transactions up to that one, or ``?`` where the counter was missing:
-marks may have been lost with it, so that all transactions of the moment have to end first.
+``base`` alone is a clean counter: nobody is writing. ``base|token,token`` is a pending one, which no entry ever
+matches. A token is the transaction id of a writer, ``<id`` for all transactions up to that one, or ``?`` where the
+counter was missing: marks may have been lost with it, so that all transactions of the moment have to end first.
 """
 
 from __future__ import annotations
@@ -63,8 +63,9 @@ if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end
 return 1
 """,
 }
-"""Lua, each atomic in its slot. ``mark`` takes a token and a base for each key; ``settle`` likewise, the bases being those
-after a commit; ``touch`` gives each key a new base; ``exchange`` replaces a value that is still the expected one."""
+"""Lua, each atomic in its slot. ``mark`` takes a token and a base for each key; ``settle`` likewise, the bases being
+those after a commit; ``touch`` gives each key a new base; ``exchange`` replaces a value that is still the expected
+one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,9 @@ from typing import Any
 from psycopg import Connection, Cursor, pq
 
 from pytest_perfbudget.cache.queries import commits
+from pytest_perfbudget.cache.queries.endings import Before, before
 from pytest_perfbudget.cache.queries.state import State
 from pytest_perfbudget.cache.queries.steps import Steps
-from pytest_perfbudget.errors import CacheError
-from pytest_perfbudget.statements.tokens import tokens
 
 Drive = Callable[[Steps[None], Connection[Any]], None]
 
@@ -26,8 +25,8 @@ class Writer:
     @contextmanager
     def watched(self) -> Iterator[None]:
         """Committed at the end, rolled back on an exception."""
-        before = self._connection.cursor_factory
-        self._connection.cursor_factory = _announcing(self, before)
+        kind = self._connection.cursor_factory
+        self._connection.cursor_factory = _announcing(self, kind)
         try:
             yield
             self.commit()
@@ -36,7 +35,7 @@ class Writer:
                 self.rollback()
             raise
         finally:
-            self._connection.cursor_factory = before
+            self._connection.cursor_factory = kind
 
     def cursor(self, **options: Any) -> Cursor[Any]:
         """A cursor of psycopg; not a named one."""
@@ -95,34 +94,14 @@ class Writer:
             cursor.execute(text.encode())
 
     def _before(self, query: Any) -> bool:
-        """Whether the statement is still to be sent; a COMMIT is announced instead, and what begins no transaction begins one."""
-        words = _words(query, self._connection)
-        match words[:2]:
-            case ["commit" | "end", *rest] if rest != ["prepared"]:
-                if words[1:] not in ([], ["work"], ["transaction"]):
-                    raise CacheError(f"{' '.join(words)} cannot be announced", remedy="commit(), then begin()")
+        """Whether the statement is still to be sent: a COMMIT is announced instead."""
+        match before(query, self._connection):
+            case Before.COMMIT:
                 self.commit()
                 return False
-            case ["prepare", "transaction"]:
-                raise CacheError("PREPARE TRANSACTION is announced by prepare(name) only")
-            case ["begin" | "start" | "rollback" | "abort" | "commit", *_]:
-                return True
-        if _ENDING & {after for before, after in zip(words, words[1:], strict=False) if before == ";"}:
-            raise CacheError("a COMMIT within a text of several statements cannot be announced", remedy="execute it alone")
-        self.begin()
+            case Before.BEGIN:
+                self.begin()
         return True
-
-
-_ENDING = {"commit", "end", "prepare"}
-
-
-def _words(query: Any, connection: Connection[Any]) -> list[str]:
-    """The statement's words in lower case, without a semicolon at the end."""
-    text = query if isinstance(query, str) else query.decode() if isinstance(query, bytes) else query.as_string(connection)
-    words = [token.text.lower() for token in tokens(text)]
-    while words and words[-1] == ";":
-        words.pop()
-    return words
 
 
 def _announcing(writer: Writer, base: type[Cursor[Any]]) -> type[Cursor[Any]]:

@@ -1,0 +1,140 @@
+"""The query cache of an event loop: reads over a pool, writes over connections that announce their commits."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Protocol, TypeVar
+
+from psycopg import AsyncConnection, AsyncCursor, pq
+
+from pytest_perfbudget.cache.queries import entries, questions, reads
+from pytest_perfbudget.cache.queries.calls import Call, Parameters, call
+from pytest_perfbudget.cache.queries.state import Settings, State
+from pytest_perfbudget.cache.queries.steps import Ask, Sql, Step, Steps, Unreachable, Wait
+from pytest_perfbudget.cache.queries.store_async import AsyncStore
+from pytest_perfbudget.cache.queries.writer_async import AsyncWriter
+
+_T = TypeVar("_T")
+
+
+class AsyncPool(Protocol):
+    """Anything that lends connections of one database, one role and one set of settings; psycopg_pool and ours do."""
+
+    def connection(self) -> Any:
+        """An async context manager of a connection."""
+
+
+class AsyncQueryCache:
+    """:class:`~pytest_perfbudget.cache.QueryCache` for asyncio, over an ``AsyncConnectionPool``.
+
+    The arguments and the promise are the same; both share entries.
+    """
+
+    def __init__(
+        self,
+        redis: str,
+        pool: AsyncPool,
+        settings: Settings | None = None,
+        *,
+        timeout: float = 0.25,
+        pause: float = 1.0,
+        cluster: bool = False,
+    ) -> None:
+        self._pool = pool
+        self._store = AsyncStore(redis, timeout=timeout, pause=pause, cluster=cluster)
+        self._state = State(settings or Settings(), time.monotonic, random.random)
+
+    async def install(self) -> None:
+        """Makes the table in which writers without Redis leave what they changed; once, with a role that may.
+
+        All roles that write or read through the cache need SELECT, INSERT and DELETE on it.
+        """
+        async with self._lent() as connection:
+            await connection.execute(questions.CREATE_DEBTS)
+
+    async def fetch(self, query: str, parameters: Parameters = None) -> list[tuple[Any, ...]]:
+        """The rows of a statement, from Redis or from PostgreSQL: what a transaction of its own would see.
+
+        A statement that writes is executed and committed. Raises what psycopg raises; never an error of Redis.
+        """
+        began = self._state.clock()
+        asked = call(query, parameters)
+        place = self._state.licensed(began)
+        kept = (
+            await self._drive(reads.look_up(self._state, place, asked), None)
+            if place and isinstance(asked, Call)
+            else None
+        )
+        if kept:
+            self._state.count("hits")
+            return entries.rows(kept)
+        async with self._lent() as connection:
+            if isinstance(asked, Call):
+                answer = await self._drive(reads.miss(self._state, asked, began), connection)
+            else:
+                result = await self._drive(reads.run(self._state, Call(query, parameters, "", "")), connection)
+                answer = reads.Answer(None, result)
+            if answer.entry:
+                return entries.rows(answer.entry)
+            assert answer.result
+            return entries.rows_of_result(answer.result, None if self._state.place else connection)
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[AsyncWriter]:
+        """A connection for writing: what it commits is announced. Commits at the end, rolls back on an exception."""
+        async with self._lent() as connection:
+            writer = AsyncWriter(connection, self._state, self._drive)
+            async with writer.watched():
+                yield writer
+
+    def report(self) -> dict[str, int | str]:
+        """Counts since the start, and the last failure of Redis: hits, executed, kept, unreachable, refused, …"""
+        return {**self._state.counts, **({"redis": self._store.breaker.last} if self._store.breaker.last else {})}
+
+    async def close(self) -> None:
+        """Closes the connections to Redis; the pool is the caller's."""
+        await self._store.close()
+
+    @asynccontextmanager
+    async def _lent(self) -> AsyncIterator[AsyncConnection[Any]]:
+        """A connection of the pool whose transactions are ours."""
+        async with self._pool.connection() as connection:
+            before = connection.autocommit
+            await connection.set_autocommit(True)
+            try:
+                yield connection
+            finally:
+                if not connection.closed:
+                    if connection.info.transaction_status != pq.TransactionStatus.IDLE:
+                        await connection.rollback()
+                    await connection.set_autocommit(before)
+
+    async def _drive(self, steps: Steps[_T], connection: AsyncConnection[Any] | None) -> _T:
+        try:
+            step = next(steps)
+            while True:
+                try:
+                    answer = await self._answer(step, connection)
+                except Unreachable as error:
+                    step = steps.throw(error)
+                else:
+                    step = steps.send(answer)
+        except StopIteration as stop:
+            result: _T = stop.value
+            return result
+
+    async def _answer(self, step: Step, connection: AsyncConnection[Any] | None) -> Any:
+        match step:
+            case Ask():
+                return await self._store.answer(step)
+            case Wait(seconds):
+                return await asyncio.sleep(seconds)
+            case Sql(text, parameters, own):
+                assert connection
+                async with AsyncCursor(connection) as cursor:  # not the connection's own kind, which announces
+                    await cursor.execute(text.encode(), parameters, prepare=False if own else None)
+                    return cursor.pgresult
