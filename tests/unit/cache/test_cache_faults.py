@@ -1,0 +1,201 @@
+"""The query cache where something is wrong: no Redis, another one, entries that are not ours; many callers at once."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+from psycopg import Rollback
+from psycopg_pool import AsyncConnectionPool, ConnectionPool
+from redis import Redis
+
+from pytest_perfbudget.cache import AsyncQueryCache, QueryCache, Settings
+from pytest_perfbudget.errors import CacheError
+
+ALL = "SELECT id, name FROM items ORDER BY id"
+
+
+@pytest.fixture
+def pool(dsn: str) -> Iterator[ConnectionPool]:
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute("CREATE TABLE items (id int PRIMARY KEY, name text NOT NULL)")
+        connection.execute("INSERT INTO items SELECT n, 'item ' || n FROM generate_series(1, 100) n")
+    with ConnectionPool(dsn, min_size=1, max_size=12) as pool:
+        yield pool
+
+
+@pytest.fixture
+def cache(pool: ConnectionPool, redis_url: str) -> Iterator[QueryCache]:
+    cache = QueryCache(redis_url, pool, Settings(licence=0.2), pause=0)
+    cache.install()
+    yield cache
+    cache.close()
+
+
+def entry(redis: Redis) -> bytes:
+    (name,) = redis.scan_iter("*:e:*")
+    return bytes(name)
+
+
+def test_without_redis_statements_run_and_are_counted(pool: ConnectionPool) -> None:
+    cache = QueryCache("redis://127.0.0.1:1/0", pool)
+    cache.install()
+    assert cache.fetch(ALL) == cache.fetch(ALL)
+    with cache.connection() as connection:
+        connection.execute("DELETE FROM items WHERE id > 1")
+    assert cache.fetch(ALL) == [(1, "item 1")]
+    report = cache.report()
+    assert (report["executed"], report["unreachable"], report["owed"]) == (3, 3, 1)
+    assert "ConnectionError" in str(report["redis"])
+
+
+def test_a_writer_without_redis_is_seen_by_readers_with_it(cache: QueryCache, pool: ConnectionPool) -> None:
+    cut_off = QueryCache("redis://127.0.0.1:1/0", pool, Settings(licence=0.2))
+    cache.fetch(ALL)
+    for left in (50, 7):
+        cache.fetch(ALL)
+        with cut_off.connection() as connection:
+            connection.execute("DELETE FROM items WHERE id > %s", (left,))
+        assert len(cache.fetch(ALL)) == left
+    cache.fetch(ALL)
+    with pool.connection() as connection:
+        assert connection.execute("SELECT count(*) FROM perfbudget_cache_debt").fetchone() == (0,)
+
+
+def test_a_writer_killed_after_its_commit_leaves_nothing_stale(
+    cache: QueryCache, monkeypatch: pytest.MonkeyPatch, redis: Redis
+) -> None:
+    cache.fetch(ALL)
+    answer = cache._store.answer
+    monkeypatch.setattr(cache._store, "answer", lambda step: answer(step) if step.command != "settle" else 1)
+    with cache.connection() as connection:
+        connection.execute("DELETE FROM items WHERE id > 1")
+    assert any(b"|" in (redis.get(key) or b"") for key in redis.scan_iter("*:v:*"))
+    assert cache.fetch(ALL) == cache.fetch(ALL) == [(1, "item 1")]
+    assert cache.report()["hits"] == 1
+
+
+def test_another_run_of_redis_is_another_cache(cache: QueryCache, redis: Redis) -> None:
+    cache.fetch(ALL)
+    run = redis.info("server")["run_id"]
+    for key in redis.scan_iter("*"):
+        redis.rename(key, key.replace(run.encode(), b"earlier"))
+    cache._store._run = "earlier"
+    cache.fetch(ALL)
+    assert cache.report()["hits"] == 1  # as if that run were still there
+    cache._store._client.connection_pool.disconnect()  # it restarts, and has loaded what it once saved
+    cache.fetch(ALL)
+    assert cache.report()["hits"] == 1
+
+
+@pytest.mark.parametrize(
+    "spoilt",
+    [
+        pytest.param(lambda data: b"PBQ0" + data[4:], id="another format"),
+        pytest.param(lambda data: data[:-1], id="cut"),
+        pytest.param(lambda data: data[:-1] + bytes([data[-1] ^ 1]), id="altered"),
+        pytest.param(lambda data: b"", id="empty"),
+        pytest.param(lambda data: b"\x80\x04K\x01.", id="a pickle"),
+    ],
+)
+def test_what_is_not_ours_is_refused(cache: QueryCache, redis: Redis, spoilt: object) -> None:
+    right = cache.fetch(ALL)
+    redis.set(entry(redis), spoilt(redis.get(entry(redis))))  # type: ignore[operator]
+    assert cache.fetch(ALL) == right
+    assert cache.report()["refused"] >= 1
+    assert cache.fetch(ALL) == right
+    assert cache.report()["hits"] == 1
+
+
+def test_an_entry_of_another_secret_is_refused(cache: QueryCache, pool: ConnectionPool, redis_url: str) -> None:
+    right = cache.fetch(ALL)
+    other = QueryCache(redis_url, pool, Settings(secret=b"known to few"))
+    assert other.fetch(ALL) == right
+    assert other.report()["refused"] >= 1
+
+
+def test_large_results_are_compressed_and_too_large_ones_not_kept(
+    cache: QueryCache, pool: ConnectionPool, redis_url: str, redis: Redis
+) -> None:
+    plain = QueryCache(redis_url, pool, Settings(compress_from=1_000_000))
+    plain.fetch(ALL)
+    size = redis.strlen(entry(redis))
+    redis.delete(entry(redis))
+    packed = QueryCache(redis_url, pool, Settings(compress_from=100))
+    assert packed.fetch(ALL) == packed.fetch(ALL)
+    assert packed.report()["hits"] == 1
+    assert redis.strlen(entry(redis)) < size / 2
+    redis.delete(entry(redis))
+    small = QueryCache(redis_url, pool, Settings(largest=100))
+    small.fetch(ALL)
+    assert small.report() == {"executed": 1, "too_large": 1}
+
+
+def test_entries_expire_those_without_rows_sooner(cache: QueryCache, redis: Redis) -> None:
+    cache.fetch(ALL)
+    assert 3_200_000 < redis.pttl(entry(redis)) <= 3_600_000
+    redis.flushdb()
+    assert cache.fetch("SELECT id FROM items WHERE id = -1") == []
+    assert 50_000 < redis.pttl(entry(redis)) <= 60_000
+
+
+def test_many_callers_of_a_cold_statement_execute_it_once(pool: ConnectionPool, redis_url: str) -> None:
+    caches = [QueryCache(redis_url, pool, timeout=5) for _ in range(2)]
+    caches[0].install()
+    slow = "SELECT count(*) FROM items a, items b, items c WHERE a.id + b.id + c.id > %s"
+    for cache in caches:
+        cache.fetch(slow, (0,))  # the statement is known, its result for 1 is not
+    before = sum(int(cache.report().get("executed", 0)) for cache in caches)
+    found: list[object] = []
+    threads = [threading.Thread(target=lambda n=n: found.append(caches[n % 2].fetch(slow, (1,)))) for n in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == [[(1_000_000,)]] * 8
+    assert sum(int(cache.report().get("executed", 0)) for cache in caches) == before + 1
+
+
+def test_sql_that_ends_the_transaction_is_announced_or_refused(cache: QueryCache) -> None:
+    cache.fetch(ALL)
+    with cache.connection() as connection:
+        connection.execute("DELETE FROM items WHERE id > 3")
+        connection.execute("COMMIT")
+        assert len(cache.fetch(ALL)) == 3
+        with pytest.raises(CacheError, match="chain"):
+            connection.execute("COMMIT AND CHAIN")
+        with pytest.raises(CacheError, match="several"):
+            connection.execute("DELETE FROM items; COMMIT")
+        with connection.transaction():
+            connection.execute("DELETE FROM items WHERE id > 2")
+            with connection.transaction():
+                connection.execute("DELETE FROM items")
+                raise Rollback
+        assert len(cache.fetch(ALL)) == 2
+        with connection.cursor().copy("COPY items FROM STDIN") as copying:
+            copying.write_row((9, "copied"))
+    assert len(cache.fetch(ALL)) == 3
+
+
+def test_the_async_cache_shares_entries_and_keeps_the_promise(cache: QueryCache, dsn: str, redis_url: str) -> None:
+    cache.fetch(ALL)
+
+    async def scenario() -> None:
+        async with AsyncConnectionPool(dsn, min_size=1, open=False) as pool:
+            other = AsyncQueryCache(redis_url, pool)
+            assert len(await other.fetch(ALL)) == 100
+            assert other.report() == {"hits": 1}
+            async with other.connection() as connection:
+                await connection.execute("DELETE FROM items WHERE id > 5")
+                async with connection.cursor().copy("COPY items FROM STDIN") as copying:
+                    await copying.write_row((9, "copied"))
+                async with connection.transaction():
+                    await connection.execute("DELETE FROM items WHERE id = 1")
+            assert len(await other.fetch(ALL)) == 5
+            await other.close()
+
+    asyncio.run(scenario())
+    assert len(cache.fetch(ALL)) == 5
