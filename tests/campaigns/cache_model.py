@@ -332,6 +332,18 @@ class CacheModel(RuleBasedStateMachine):
         self.write(who, what)
         self.commit(who, 25)
 
+    @rule(who=PICK, what=PICK, change=PICK, how=st.sampled_from(("", "down", "lost", "late")), steps=st.integers(0, 30))
+    def read_around(self, who: int, what: int, change: int, how: str, steps: int) -> None:
+        """A read, a commit that may stop anywhere, the same read."""
+        writer = self.writers[who % 2]
+        self.read_through(who, what)
+        writer.down = how
+        self.write(who, change)
+        self.commit(who, steps)
+        writer.down = ""
+        self.now += steps % 3
+        self.read_through(who, what)
+
     @rule(who=PICK, steps=st.integers(1, 12))
     def go_on(self, who: int, steps: int) -> None:
         self.advance([*self.writers, *self.readers][who % 5], steps)
