@@ -1,0 +1,32 @@
+"""The short form of the campaign: no stale read in drawn schedules, and a stale one where a part is missing."""
+
+from __future__ import annotations
+
+import pytest
+from campaigns import cache_model
+
+
+def test_no_read_is_stale(server_cache: str) -> None:
+    with cache_model.servers(server_cache) as on:
+        cache_model.explore(12, 40)
+        assert on.tally["hits"] > 10
+
+
+@pytest.mark.parametrize("part", ["marks", "debts"])
+def test_each_part_of_the_protocol_is_needed(server_cache: str, part: str) -> None:
+    with cache_model.servers(server_cache, unsound=part), pytest.raises(cache_model.StaleError):
+        stale_without(part)
+
+
+def stale_without(part: str) -> None:
+    """The shortest schedule that goes stale without it."""
+    model = cache_model.CacheModel()
+    try:
+        model.read_through(0, 0)
+        model.read_through(0, 0)
+        model.writers[0].down = "down" if part == "debts" else ""
+        model.write(0, 0)
+        model.commit(0, 5 if part == "marks" else 25)
+        model.read_through(0, 0)
+    finally:
+        model.teardown()
