@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import dataclasses
+import os
 import random
 import sys
 import time
@@ -35,6 +36,7 @@ from pytest_perfbudget.cache.queries.state import Settings, State
 from pytest_perfbudget.cache.queries.steps import Ask, Sql, Unreachable, Wait
 from pytest_perfbudget.cache.queries.store import Store
 from pytest_perfbudget.postgres.embedded import Embedded
+from pytest_perfbudget.postgres.local import Local
 from pytest_perfbudget.postgres.server import Request
 
 SCHEMA = """
@@ -98,6 +100,7 @@ EXCLUSIVE = (
     "ALTER TABLE late RENAME TO later; CREATE TABLE late (n int); DROP TABLE later",
 )
 LICENCE = 0.5
+FOLDERS = tuple(part for part in os.environ.get("PERFBUDGET_LOCAL", "").split(os.pathsep) if part)
 
 
 class StaleError(AssertionError):
@@ -121,9 +124,12 @@ SERVERS: list[Servers] = []
 
 
 @contextlib.contextmanager
-def servers(cache: str = "", unsound: str = "") -> Iterator[Servers]:
+def servers(cache: str = "", unsound: str = "", major: int = 0) -> Iterator[Servers]:
     """A PostgreSQL and a Valkey of their own."""
-    postgres = Embedded().start(Request(run=uuid.uuid4().hex, **({"cache": cache} if cache else {})))
+    request = Request(run=uuid.uuid4().hex, **({"cache": cache} if cache else {}))
+    if major:
+        request = dataclasses.replace(request, server="local", major=major, local=FOLDERS)
+    postgres = (Local() if major else Embedded()).start(request)
     valkey = embedded.Embedded().start(RedisRequest(run=uuid.uuid4().hex, server="embedded"))
     try:
         postgres.admin.execute("CREATE DATABASE model")
@@ -460,8 +466,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--steps", type=int, default=20_000, help="steps of protocols and statements in all")
     parser.add_argument("--unsound", default="", choices=("", "marks", "debts", "barriers"))
+    parser.add_argument(
+        "--major", type=int, default=0, help="of the machine's programs, PERFBUDGET_LOCAL names folders"
+    )
     options = parser.parse_args()
-    with servers(unsound=options.unsound) as on:
+    with servers(unsound=options.unsound, major=options.major) as on:
         began, round_ = time.monotonic(), 0
         while on.steps < options.steps:
             round_ += 1
