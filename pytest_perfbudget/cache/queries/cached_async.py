@@ -11,7 +11,7 @@ from typing import Any, Protocol, TypeVar
 
 from psycopg import AsyncConnection, AsyncCursor, pq
 
-from pytest_perfbudget.cache.queries import entries, questions, reads
+from pytest_perfbudget.cache.queries import covering, entries, questions, reads
 from pytest_perfbudget.cache.queries.calls import Call, Parameters, call
 from pytest_perfbudget.cache.queries.state import Settings, State
 from pytest_perfbudget.cache.queries.steps import Ask, Sql, Step, Steps, Unreachable, Wait
@@ -55,6 +55,18 @@ class AsyncQueryCache:
         """
         async with self._lent() as connection:
             await connection.execute(questions.CREATE_DEBTS)
+
+    async def cover(self, *tables: str) -> None:
+        """Makes statement triggers on these tables and all that inherit from them, for writers that use no cache.
+
+        What they commit is seen within ``licence`` seconds. Their DDL is not seen. With a role that owns the tables.
+        """
+        async with self._lent() as connection:
+            await connection.execute(covering.CREATE_FUNCTION)
+            for table in tables:
+                found = await (await connection.execute(covering.TREE, (table,))).fetchall()
+                for (name,) in found:
+                    await connection.execute(covering.create_trigger(name).encode())
 
     async def fetch(self, query: str, parameters: Parameters = None) -> list[tuple[Any, ...]]:
         """The rows of a statement, from Redis or from PostgreSQL: what a transaction of its own would see.

@@ -8,7 +8,7 @@ from typing import Any
 
 from psycopg import Connection, Cursor, pq
 
-from pytest_perfbudget.cache.queries import commits
+from pytest_perfbudget.cache.queries import commits, covering
 from pytest_perfbudget.cache.queries.endings import Before, before
 from pytest_perfbudget.cache.queries.state import State
 from pytest_perfbudget.cache.queries.steps import Steps
@@ -64,7 +64,7 @@ class Writer:
     def begin(self) -> None:
         """Nothing within a transaction."""
         if self.idle:
-            self._plain("BEGIN")
+            self._plain(covering.BEGIN)
 
     def commit(self) -> None:
         """Returns when every read that begins now sees what was written."""

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import subprocess
 import threading
+import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import psycopg
 import pytest
 from psycopg import Rollback
 from psycopg_pool import AsyncConnectionPool, ConnectionPool
 from redis import Redis
+from redis.backoff import ConstantBackoff
+from redis.retry import Retry
 
-from pytest_perfbudget.cache import AsyncQueryCache, QueryCache, Settings
+from pytest_perfbudget.cache import AsyncQueryCache, QueryCache, Settings, embedded
 from pytest_perfbudget.errors import CacheError
 
 ALL = "SELECT id, name FROM items ORDER BY id"
@@ -199,3 +205,77 @@ def test_the_async_cache_shares_entries_and_keeps_the_promise(cache: QueryCache,
 
     asyncio.run(scenario())
     assert len(cache.fetch(ALL)) == 5
+
+
+@pytest.mark.parametrize(
+    "change",
+    ["DELETE FROM items WHERE id > 1", "TRUNCATE items", "DELETE FROM boxes", "INSERT INTO parts_1 VALUES (1)"],
+)
+def test_a_writer_that_uses_no_cache_is_seen_within_the_licence(
+    cache: QueryCache, direct: psycopg.Connection[tuple[object, ...]], change: str
+) -> None:
+    direct.execute("""
+        CREATE TABLE boxes (id int PRIMARY KEY); INSERT INTO boxes VALUES (1);
+        ALTER TABLE items ADD box int DEFAULT 1 REFERENCES boxes ON DELETE CASCADE;
+        CREATE TABLE parts (id int) PARTITION BY RANGE (id);
+        CREATE TABLE parts_1 PARTITION OF parts FOR VALUES FROM (0) TO (10)""")
+    cache.cover("items", "parts")
+    statement = "SELECT (SELECT count(*) FROM items), (SELECT count(*) FROM parts)"
+    before = cache.fetch(statement)
+    cache.fetch(statement)
+    with direct.transaction():
+        direct.execute(change)
+        direct.execute(change)
+    time.sleep(0.2)
+    after = cache.fetch(statement)
+    assert after == direct.execute(statement).fetchall() != before
+    assert cache.fetch(statement) == after
+    assert cache.report()["hits"] == 2
+
+
+def test_a_writer_of_the_cache_leaves_no_debt_on_covered_tables(
+    cache: QueryCache, direct: psycopg.Connection[tuple[object, ...]]
+) -> None:
+    cache.cover("items")
+    with cache.connection() as connection:
+        connection.execute("DELETE FROM items WHERE id > 1")
+    assert direct.execute("SELECT count(*) FROM perfbudget_cache_debt").fetchone() == (0,)
+    with direct.transaction():
+        direct.execute("DELETE FROM items")
+        direct.execute("DELETE FROM items")
+    assert direct.execute("SELECT count(*) FROM perfbudget_cache_debt").fetchone() == (1,)
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> Iterator[str]:
+    """A cluster of one node that has all slots."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    program = embedded._program()
+    assert program
+    options = ["--port", str(port), "--bind", "127.0.0.1", "--cluster-enabled", "yes", "--cluster-port", str(port + 1)]
+    node = subprocess.Popen([program, *options, "--dir", str(tmp_path), "--save", ""], stdout=subprocess.DEVNULL)
+    try:
+        with Redis(port=port, retry=Retry(ConstantBackoff(0.1), 100)) as client:
+            client.execute_command("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
+            while b"cluster_state:ok" not in bytes(client.execute_command("CLUSTER", "INFO", NEVER_DECODE=[])):
+                time.sleep(0.05)
+        yield f"redis://127.0.0.1:{port}"
+    finally:
+        node.terminate()
+        node.wait()
+
+
+def test_an_entry_and_its_counters_share_a_slot_of_a_cluster(pool: ConnectionPool, cluster: str) -> None:
+    cache = QueryCache(cluster, pool, timeout=5, cluster=True)
+    cache.install()
+    assert cache.fetch(ALL) == cache.fetch(ALL)
+    with cache.connection() as connection:
+        connection.execute("DELETE FROM items WHERE id > 1")
+    assert cache.fetch(ALL) == cache.fetch(ALL) == [(1, "item 1")]
+    assert cache.report() == {"executed": 2, "kept": 2, "hits": 2}
+    with Redis.from_url(cluster) as client:
+        slots = {client.execute_command("CLUSTER", "KEYSLOT", key) for key in client.scan_iter("*")}
+    assert len(slots) == 1
+    cache.close()
