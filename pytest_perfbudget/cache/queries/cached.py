@@ -91,7 +91,7 @@ class QueryCache:
             if answer.entry:
                 return entries.rows(answer.entry)
             assert answer.result
-            return entries.rows_of_result(answer.result, None if self._state.place else connection)
+            return entries.rows_of_result(answer.result, None if self._state.granted[0] else connection)
 
     @contextmanager
     def connection(self) -> Iterator[Writer]:

@@ -93,7 +93,7 @@ class AsyncQueryCache:
             if answer.entry:
                 return entries.rows(answer.entry)
             assert answer.result
-            return entries.rows_of_result(answer.result, None if self._state.place else connection)
+            return entries.rows_of_result(answer.result, None if self._state.granted[0] else connection)
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[AsyncWriter]:

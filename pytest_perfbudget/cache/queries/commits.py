@@ -12,6 +12,7 @@ from typing import Any
 from pytest_perfbudget.cache.queries import questions, versions
 from pytest_perfbudget.cache.queries.state import State
 from pytest_perfbudget.cache.queries.steps import Ask, Sql, Steps, Unreachable, Wait
+from pytest_perfbudget.errors import CacheError
 
 
 def commit(state: State) -> Steps[None]:
@@ -25,11 +26,14 @@ def commit(state: State) -> Steps[None]:
 
 
 def prepare(state: State, name: str) -> Steps[None]:
-    """PREPARE TRANSACTION: marks without an end; whoever meets them asks PostgreSQL."""
+    """PREPARE TRANSACTION: marks that whoever meets them settles. Raises CacheError without Redis."""
     yield Sql("SET CONSTRAINTS ALL IMMEDIATE")
     written = questions.value((yield Sql(questions.WRITTEN)))
     if written["xid"] and (counters := _counters(written)):
-        yield _asked("mark", written, counters)
+        try:
+            yield _asked("mark", written, counters)
+        except Unreachable as error:
+            raise CacheError(f"a prepared transaction cannot be announced: {error}", remedy="roll it back") from error
     yield Sql(f"PREPARE TRANSACTION {name}")
 
 

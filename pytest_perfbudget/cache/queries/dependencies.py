@@ -35,7 +35,7 @@ _KEPT, _PASSED = "rpm", "iIvtc"
 
 def learn(state: State, call: Call, schema: str) -> Steps[Known]:
     """The relations the planner locks, and whether all functions are functions of tables, in one transaction."""
-    yield Sql("BEGIN ISOLATION LEVEL READ COMMITTED")
+    yield Sql(questions.BEGIN)
     plan = (yield Sql(f"EXPLAIN (VERBOSE, FORMAT JSON) {call.text}", call.parameters)).get_value(0, 0).decode()
     held = questions.value((yield Sql(questions.READ)))["held"]
     yield Sql("ROLLBACK")

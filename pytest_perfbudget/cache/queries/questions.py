@@ -39,6 +39,10 @@ _CATALOGUES = """(SELECT coalesce(sum(pg_stat_get_xact_tuples_inserted(oid) + pg
     2617,2605,3456,3501,3541,2600,3602,3603,3600,3601,3764,2604,2612,826,1417,1418,3118,2753,2616,1262}'::oid[]) AS
     oid)"""
 
+BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED"
+BEGIN_WITH_FUNCTIONS = f"{BEGIN}; SET LOCAL max_parallel_workers_per_gather = 0"
+"""What a function reads in a parallel worker is locked and counted there, where we cannot see it."""
+
 STATE = f"""SELECT json_build_object('server', {_SERVER}, 'session', {_SESSION},
     'plain', NOT pg_is_in_recovery() AND {_PLAIN},
     'debts', (SELECT coalesce(json_agg(json_build_array(id, counters)), '[]') FROM public.{DEBTS}))::text"""

@@ -90,18 +90,18 @@ def run(state: State, call: Call) -> Steps[pq.abc.PGresult]:
 
 def licence(state: State, began: float) -> Steps[Place | None]:
     """Where hits are allowed: PostgreSQL, asked a moment ago, named no debt, or all that it named were paid."""
-    asked = state.clock()
-    if not state.licensed(began):
+    place = state.licensed(began)
+    if not place:
+        until = state.clock() + state.settings.licence
         found = questions.value((yield Sql(questions.STATE)))
         if not found["plain"]:
-            state.place = None
+            state.grant(None, until)
             return None
         place = Place(found["server"], found["session"])
         if found["debts"]:
             yield from _pay(place.server, found["debts"])
-        state.place = place
-        state.licensed_until = max(state.licensed_until, asked + state.settings.licence)
-    return state.place
+        state.grant(place, until)
+    return place
 
 
 def _pay(server: str, debts: list[tuple[int, list[str]]]) -> Steps[None]:
@@ -149,7 +149,7 @@ def _executed(
 ) -> Steps[pq.abc.PGresult]:
     """The statement, and its entry unless it turned out to depend on more, to write, or to run as somebody else."""
     state.count("executed")
-    yield Sql("BEGIN ISOLATION LEVEL READ COMMITTED")
+    yield Sql(questions.BEGIN_WITH_FUNCTIONS if known.functions else questions.BEGIN)
     before = (yield from _scans()) if known.functions else {}
     result: pq.abc.PGresult = yield Sql(call.text, call.parameters, own=False)
     read = questions.value((yield Sql(questions.READ)))

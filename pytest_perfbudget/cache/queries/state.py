@@ -62,8 +62,8 @@ class State:
     clock: Callable[[], float]
     random: Callable[[], float]
     counts: Tally[str] = field(default_factory=Tally)
-    place: Place | None = None
-    licensed_until: float = float("-inf")
+    granted: tuple[Place | None, float] = (None, float("-inf"))
+    """Where hits are allowed, and for reads that begin before when; one value, as several threads grant it."""
     _known: OrderedDict[str, Known] = field(default_factory=OrderedDict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -73,7 +73,14 @@ class State:
 
     def licensed(self, began: float) -> Place | None:
         """Where a read that began then may be answered from Redis."""
-        return self.place if began < self.licensed_until else None
+        place, until = self.granted
+        return place if began < until else None
+
+    def grant(self, place: Place | None, until: float) -> None:
+        """What PostgreSQL said last; an answer that was asked for earlier changes nothing."""
+        with self._lock:
+            if until > self.granted[1]:
+                self.granted = (place, until)
 
     def known(self, fingerprint: str) -> Known | None:
         return self._known.get(fingerprint)

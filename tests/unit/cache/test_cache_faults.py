@@ -71,6 +71,56 @@ def test_a_writer_without_redis_is_seen_by_readers_with_it(cache: QueryCache, po
         assert connection.execute("SELECT count(*) FROM perfbudget_cache_debt").fetchone() == (0,)
 
 
+def test_a_redis_that_is_full_is_no_reason_for_stale_rows(cache: QueryCache, redis: Redis) -> None:
+    cache.fetch(ALL)
+    redis.config_set("maxmemory", 1)
+    try:
+        with cache.connection() as connection:
+            connection.execute("DELETE FROM items WHERE id > 1")
+        assert cache.fetch(ALL) == cache.fetch(ALL) == [(1, "item 1")]
+        assert cache.report()["owed"] == 1
+        assert "hits" not in cache.report()
+    finally:
+        redis.config_set("maxmemory", 0)
+    assert cache.fetch(ALL) == cache.fetch(ALL) == [(1, "item 1")]
+    assert cache.report()["hits"] == 1
+
+
+def test_a_redis_that_does_not_answer_delays_one_statement(pool: ConnectionPool) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"redis://127.0.0.1:{silent.getsockname()[1]}"
+        cache = QueryCache(url, pool, Settings(licence=0.01), timeout=0.1, pause=3600)
+        cache.install()
+        with cache.connection() as connection:
+            connection.execute("DELETE FROM items WHERE id > 1")
+        for _ in range(20):
+            assert cache.fetch(ALL) == [(1, "item 1")]
+        silent.setblocking(False)
+        silent.accept()
+        with pytest.raises(BlockingIOError):  # nobody has tried again
+            silent.accept()
+    assert "Timeout" in str(cache.report()["redis"])
+
+
+def test_the_mark_of_a_transaction_that_could_not_be_prepared_is_settled(
+    cache: QueryCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache.fetch(ALL)
+    steps = []
+    monkeypatch.setattr(
+        cache._store, "answer", lambda step, answer=cache._store.answer: steps.append(step) or answer(step)
+    )
+    with cache.connection() as connection:
+        connection.execute("DELETE FROM items WHERE id > 1")
+        with pytest.raises(CacheError, match="prepare"):
+            connection.execute("PREPARE TRANSACTION 'x'")
+        with pytest.raises(psycopg.errors.ObjectNotInPrerequisiteState):
+            connection.prepare("'x'")  # max_prepared_transactions is 0, and its mark is left behind
+    assert [step.command for step in steps] == ["mark"]
+    assert len(cache.fetch(ALL)) == len(cache.fetch(ALL)) == 100
+    assert cache.report()["hits"] == 1
+
+
 def test_a_writer_killed_after_its_commit_leaves_nothing_stale(
     cache: QueryCache, monkeypatch: pytest.MonkeyPatch, redis: Redis
 ) -> None:
