@@ -5,22 +5,17 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from pytest_perfbudget.cache.queries.steps import Unreachable
 from pytest_perfbudget.cache.queries.versions import SCRIPTS
 
 
-@dataclass(frozen=True, slots=True)
-class Prefix:
+@lru_cache(maxsize=16)
+def prefix(server: str, run: str) -> str:
     """Of all keys of one PostgreSQL database on one run of Redis; the braces put them in one slot of a cluster."""
-
-    server: str
-    run: str
-
-    def key(self, name: str) -> str:
-        return f"perfbudget:{{{self.server}}}:{self.run}:{name}"
+    return f"perfbudget:{{{server}}}:{run}:"
 
 
 @dataclass

@@ -10,7 +10,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import NoScriptError, RedisError, ResponseError
 from redis.retry import Retry
 
-from pytest_perfbudget.cache.queries.breaker import Breaker, Prefix, run_id, source
+from pytest_perfbudget.cache.queries.breaker import Breaker, prefix, run_id, source
 from pytest_perfbudget.cache.queries.steps import Ask, Unreachable
 from pytest_perfbudget.cache.queries.versions import SCRIPTS
 
@@ -38,13 +38,14 @@ class Store:
         try:
             if not self._run:
                 self._client.ping()
-            prefix = Prefix(step.server, self._run)
-            answer = self._sent(step, [prefix.key(key) for key in step.keys])
+            run = self._run
+            start = prefix(step.server, run)
+            answer = self._sent(step, [start + key for key in step.keys])
         except (RedisError, OSError, ValueError, LookupError, TypeError) as error:
             if not isinstance(error, ResponseError):
                 self.breaker.failed(error)
             raise Unreachable(str(error)) from error
-        if prefix.run != self._run:
+        if run != self._run:
             raise Unreachable("Redis is another server than before")
         return answer
 

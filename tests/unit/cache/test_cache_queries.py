@@ -19,13 +19,20 @@ def pool(dsn: str) -> Iterator[ConnectionPool]:
     with psycopg.connect(dsn, autocommit=True) as connection:
         connection.execute("CREATE TABLE items (id int PRIMARY KEY, name text NOT NULL)")
         connection.execute("INSERT INTO items SELECT n, 'item ' || n FROM generate_series(1, 100) n")
-    with ConnectionPool(dsn, kwargs={"options": "-c search_path=inner_,public"}, min_size=1, max_size=4) as pool:
+    with ConnectionPool(
+        dsn,
+        kwargs={
+            "options": "-c search_path=inner_,public -c debug_parallel_query=on -c max_parallel_workers_per_gather=2"
+        },
+        min_size=1,
+        max_size=4,
+    ) as pool:
         yield pool
 
 
 @pytest.fixture
 def cache(pool: ConnectionPool, redis_url: str) -> Iterator[QueryCache]:
-    cache = QueryCache(redis_url, pool, Settings(pure=frozenset({"names"})))
+    cache = QueryCache(redis_url, pool, Settings(pure=frozenset({"names", "total"})))
     cache.install()
     yield cache
     cache.close()
@@ -80,6 +87,7 @@ def test_another_process_of_the_cache_needs_not_learn_the_statement(
             "CREATE OR REPLACE FUNCTION public.names() RETURNS bigint STABLE LANGUAGE plpgsql AS 'BEGIN RETURN 0; END'",
             id="function redefined",
         ),
+        pytest.param("SELECT total()", "DELETE FROM items WHERE id = 3", id="function in a parallel worker"),
         pytest.param("SELECT count(*) FROM lines", "DELETE FROM items WHERE id = 3", id="cascade"),
         pytest.param("SELECT count(*) FROM audit", "DELETE FROM items WHERE id = 3", id="trigger"),
         pytest.param("SELECT count(*) FROM late", "DELETE FROM items WHERE id = 3", id="deferred trigger"),
@@ -101,6 +109,8 @@ def test_whatever_the_transaction_touches_is_announced(
             BEGIN SELECT count(*) INTO found FROM items; RAISE EXCEPTION 'x';
             EXCEPTION WHEN raise_exception THEN RETURN found; END;
         END $$;
+        CREATE FUNCTION total() RETURNS bigint STABLE PARALLEL SAFE LANGUAGE plpgsql AS
+            'BEGIN RETURN (SELECT count(*) FROM items); END';
         CREATE TABLE lines (item int REFERENCES items ON DELETE CASCADE);
         INSERT INTO lines SELECT id FROM items;
         CREATE TABLE audit (id int);
