@@ -58,7 +58,7 @@ def _after(counter: Counter, bound: str, oldest: int, status: dict[str, str]) ->
             left.append(f"<{until}")
         elif until:
             changed = True
-        elif status.get(token, "committed") == "in progress":
+        elif status.get(token, "committed") == questions.RUNNING:
             left.append(token)
         else:
             changed = changed or status.get(token) != "aborted"

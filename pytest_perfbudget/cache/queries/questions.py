@@ -80,10 +80,13 @@ FUNCTIONS = """SELECT coalesce(json_agg(json_build_array(p.proname, n.nspname = 
 HORIZON = "SELECT pg_current_xact_id()::text"
 """A transaction id above those of all transactions that were running."""
 
-OVER = """SELECT json_build_object('oldest', pg_snapshot_xmin(pg_current_snapshot())::text, 'status',
-    (SELECT coalesce(json_object_agg(xid, CASE WHEN xid::xid8 >= pg_snapshot_xmax(pg_current_snapshot()) THEN 'in
-    progress'
-        ELSE coalesce(pg_xact_status(xid::xid8), 'committed') END), '{}') FROM unnest(%s::text[]) AS xid))::text"""
+RUNNING = "in progress"
+"""What pg_xact_status says of a transaction that has not ended."""
+
+OVER = f"""SELECT json_build_object('oldest', pg_snapshot_xmin(pg_current_snapshot())::text, 'status',
+    (SELECT coalesce(json_object_agg(xid, CASE
+        WHEN xid::xid8 >= pg_snapshot_xmax(pg_current_snapshot()) THEN '{RUNNING}'
+        ELSE coalesce(pg_xact_status(xid::xid8), 'committed') END), '{{}}') FROM unnest(%s::text[]) AS xid))::text"""
 """The oldest transaction that still runs, and what became of these."""
 
 OWE = f"INSERT INTO public.{DEBTS} (counters) VALUES (%s)"

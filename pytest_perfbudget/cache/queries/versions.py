@@ -26,15 +26,13 @@ return 1
 """,
     "settle": """
 for place, key in ipairs(KEYS) do
-    local base, pending = string.match(redis.call('GET', key) or '', '^([^|]+)|(.+)$')
-    if base then
-        local left, found = {}, false
-        for token in string.gmatch(pending, '[^,]+') do
-            if token == ARGV[1] then found = true else left[#left + 1] = token end
+    local now = redis.call('GET', key)
+    if now then
+        local left = {}
+        for token in string.gmatch(string.match(now, '|(.*)$') or '', '[^,]+') do
+            if token ~= ARGV[1] then left[#left + 1] = token end
         end
-        if found then
-            redis.call('SET', key, ARGV[place + 1] .. (#left > 0 and '|' .. table.concat(left, ',') or ''))
-        end
+        redis.call('SET', key, ARGV[place + 1] .. (#left > 0 and '|' .. table.concat(left, ',') or ''))
     end
 end
 return 1
