@@ -5,8 +5,8 @@
 lets hypothesis interleave readers and writers step by step over a real PostgreSQL and a real Valkey: transactions,
 savepoints, rollbacks, cascades, triggers, TRUNCATE, DDL; writers killed between any two steps; Redis flushed, evicting,
 restarted empty or with what it once saved, unreachable for some, its answers lost or its commands late. The clock is
-the model's. ``--unsound marks`` (or ``debts``, ``barriers``) takes a part of the protocol away: then a stale read must
-be found.
+the model's. ``--unsound marks`` (or ``debts``, ``barriers``, ``running``) takes a part of the protocol away: then a stale
+read is to be found.
 """
 
 from __future__ import annotations
@@ -288,6 +288,8 @@ class CacheModel(RuleBasedStateMachine):
             return 1
         if self.on.unsound == "barriers" and ask.command == "exchange" and not ask.arguments[0]:
             ask = dataclasses.replace(ask, arguments=("", str(ask.arguments[1]).removesuffix("|?")))
+        if self.on.unsound == "running" and ask.command == "exchange" and "|" in str(ask.arguments[0]):
+            ask = dataclasses.replace(ask, arguments=(ask.arguments[0], uuid.uuid4().hex))
         if actor.down == "late" and ask.command != "MGET":
             self.late.append(ask)
         if actor.down in ("late", "down"):
@@ -465,7 +467,7 @@ def explore(examples: int, steps: int, seed: int | None = None) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--steps", type=int, default=20_000, help="steps of protocols and statements in all")
-    parser.add_argument("--unsound", default="", choices=("", "marks", "debts", "barriers"))
+    parser.add_argument("--unsound", default="", choices=("", "marks", "debts", "barriers", "running"))
     parser.add_argument(
         "--major", type=int, default=0, help="of the machine's programs, PERFBUDGET_LOCAL names folders"
     )
