@@ -42,6 +42,7 @@ campaign: $(VENV)/dev.stamp
 	$(BIN)/python tests/campaigns/unchanged.py
 	$(BIN)/python tests/campaigns/kill.py
 	$(BIN)/python tests/campaigns/kinds.py
+	$(BIN)/python tests/campaigns/cache_model.py --steps 200000
 	$(BIN)/python tests/campaigns/workers.py
 	$(BIN)/python tests/campaigns/pool_loads.py --traces 10000
 

@@ -5,8 +5,8 @@
 lets hypothesis interleave readers and writers step by step over a real PostgreSQL and a real Valkey: transactions,
 savepoints, rollbacks, cascades, triggers, TRUNCATE, DDL; writers killed between any two steps; Redis flushed, evicting,
 restarted empty or with what it once saved, unreachable for some, its answers lost or its commands late. The clock is
-the model's. ``--unsound marks`` (or ``debts``, ``barriers``, ``running``) takes a part of the protocol away: then a stale
-read is to be found.
+the model's. ``--unsound marks`` (or ``debts``, ``barriers``, ``running``) takes a part of the protocol away: then a
+stale read is to be found.
 """
 
 from __future__ import annotations
