@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol, TypeVar
 
-from psycopg import Connection, Cursor, pq
+from psycopg import Connection, Cursor, Error, pq
 
 from pytest_perfbudget.cache.queries import covering, entries, questions, reads
 from pytest_perfbudget.cache.queries.calls import Call, Parameters, call
@@ -129,7 +129,7 @@ class QueryCache:
             while True:
                 try:
                     answer = self._answer(step, connection)
-                except Unreachable as error:
+                except (Unreachable, Error) as error:
                     step = steps.throw(error)
                 else:
                     step = steps.send(answer)

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Protocol, TypeVar
 
-from psycopg import AsyncConnection, AsyncCursor, pq
+from psycopg import AsyncConnection, AsyncCursor, Error, pq
 
 from pytest_perfbudget.cache.queries import covering, entries, questions, reads
 from pytest_perfbudget.cache.queries.calls import Call, Parameters, call
@@ -131,7 +131,7 @@ class AsyncQueryCache:
             while True:
                 try:
                     answer = await self._answer(step, connection)
-                except Unreachable as error:
+                except (Unreachable, Error) as error:
                     step = steps.throw(error)
                 else:
                     step = steps.send(answer)

@@ -9,20 +9,27 @@ from pytest_perfbudget.cache.queries import questions, versions
 from pytest_perfbudget.cache.queries.steps import Ask, Sql, Steps
 from pytest_perfbudget.cache.queries.versions import MISSING, Counter
 
+_ATTEMPTS = 4  # others make and settle the same counters
+
 
 def clean(server: str, counters: tuple[str, ...]) -> Steps[dict[str, str] | None]:
     """The bases of all of them, None while one is pending: a result of now would not be known to be current."""
-    keys = tuple(map(versions.key, counters))
-    values = [text(value) for value in (yield Ask(server, "MGET", keys))]
+    for _ in range(_ATTEMPTS):
+        found = yield from _found(server, counters)
+        if not any(counter.pending for counter in found.values()):
+            return {name: counter.base for name, counter in found.items()}
+        if not (yield from _settle(server, found)):
+            return None
+    return None
+
+
+def _found(server: str, counters: tuple[str, ...]) -> Steps[dict[str, Counter]]:
+    values = [text(value) for value in (yield Ask(server, "MGET", tuple(map(versions.key, counters))))]
     found = {name: Counter.of(value or "") for name, value in zip(counters, values, strict=True)}
-    if missing := [name for name, value in zip(counters, values, strict=True) if not value]:
-        for name in missing:
-            found[name] = Counter(versions.fresh(), (MISSING,))
-            yield Ask(server, "exchange", (versions.key(name),), ("", str(found[name])))
-    settled = True
-    if any(counter.pending for counter in found.values()):
-        settled = yield from _settle(server, found)
-    return {name: counter.base for name, counter in found.items()} if settled else None
+    for name in [name for name, value in zip(counters, values, strict=True) if not value]:
+        found[name] = Counter(versions.fresh(), (MISSING,))
+        yield Ask(server, "exchange", (versions.key(name),), ("", str(found[name])))
+    return found
 
 
 def text(value: bytes | str | None) -> str | None:
@@ -31,7 +38,7 @@ def text(value: bytes | str | None) -> str | None:
 
 
 def _settle(server: str, found: dict[str, Counter]) -> Steps[bool]:
-    """Asks PostgreSQL what became of the writers; ``found`` is then as Redis has it."""
+    """Asks PostgreSQL what became of the writers: whether all of them have ended, and it is worth looking again."""
     bound = ""
     if any(MISSING in counter.pending for counter in found.values()):
         bound = questions.number((yield Sql(questions.HORIZON)))
@@ -42,9 +49,8 @@ def _settle(server: str, found: dict[str, Counter]) -> Steps[bool]:
     for name, counter in found.items():
         if counter.pending:
             after = _after(counter, bound, int(over["oldest"]), over["status"])
-            done: int = yield Ask(server, "exchange", (versions.key(name),), (str(counter), str(after)))
-            settled = settled and bool(done) and not after.pending
-            found[name] = after
+            yield Ask(server, "exchange", (versions.key(name),), (str(counter), str(after)))
+            settled = settled and not after.pending
     return settled
 
 

@@ -12,12 +12,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from psycopg import pq
+from psycopg import Error, pq
 
 from pytest_perfbudget.cache.queries import commits, counters, dependencies, entries, questions, versions
 from pytest_perfbudget.cache.queries.calls import Call
 from pytest_perfbudget.cache.queries.entries import Entry
-from pytest_perfbudget.cache.queries.state import Known, Place, State
+from pytest_perfbudget.cache.queries.state import Place, State
 from pytest_perfbudget.cache.queries.steps import Ask, Sql, Steps, Unreachable, Wait
 
 _POLL = 0.005  # seconds between looks at an entry that another caller is making
@@ -62,21 +62,26 @@ def miss(state: State, call: Call, began: float) -> Steps[Answer]:
         if entry := (yield from look_up(state, place, call)):
             state.count("hits")
             return Answer(entry)
-        bases = yield from _bases(state, place, call)
         known = state.known(call.fingerprint)
-        if not bases or known is None or known.refusal:
-            state.count("unkept" if known and known.refusal else "pending")
+        if known and known.refusal and not (yield from _bases(state, place, call)):
+            state.count("unkept")
             return Answer(None, (yield from run(state, call)))
         token = secrets.token_hex(8)
         if not (yield from _first(state, place, call, token)):
-            if entry := (yield from _awaited(state, place, call)):
-                state.count("shared")
-                return Answer(entry)
-            bases = (yield from counters.clean(place.server, known.counters)) or {}
+            entry = yield from _awaited(state, place, call)
+            state.count("shared" if entry else "alone")
+            return Answer(entry, None if entry else (yield from run(state, call)))
+        bases = yield from _bases(state, place, call)
     except Unreachable:
         state.count("unreachable")
         return Answer(None, (yield from run(state, call)))
-    return Answer(None, (yield from _executed(state, place, call, known, bases, token)))
+    try:
+        result = yield from _executed(state, place, call, bases)
+    except Error:  # not of a protocol that is closed: it cannot ask any more
+        yield from _released(state, place, call, token)
+        raise
+    yield from _released(state, place, call, token)
+    return Answer(None, result)
 
 
 def run(state: State, call: Call) -> Steps[pq.abc.PGresult]:
@@ -144,10 +149,12 @@ def _awaited(state: State, place: Place, call: Call) -> Steps[Entry | None]:
     return None
 
 
-def _executed(
-    state: State, place: Place, call: Call, known: Known, bases: dict[str, str], token: str
-) -> Steps[pq.abc.PGresult]:
+def _executed(state: State, place: Place, call: Call, bases: dict[str, str] | None) -> Steps[pq.abc.PGresult]:
     """The statement, and its entry unless it turned out to depend on more, to write, or to run as somebody else."""
+    known = state.known(call.fingerprint)
+    if bases is None or known is None:
+        state.count("unkept" if known and known.refusal else "pending")
+        return (yield from run(state, call))
     state.count("executed")
     yield Sql(questions.BEGIN_WITH_FUNCTIONS if known.functions else questions.BEGIN)
     before = (yield from _scans()) if known.functions else {}
@@ -162,7 +169,6 @@ def _executed(
     sound = not read["xid"] and read["session"] == place.session and not known.refusal
     if sound and depends <= bases.keys():
         yield from _kept(state, place, call, entries.of_result(result, {one: bases[one] for one in sorted(depends)}))
-    yield from _released(state, place, call, token)
     return result
 
 
