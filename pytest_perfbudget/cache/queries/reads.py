@@ -116,14 +116,14 @@ def _pay(server: str, debts: list[tuple[int, list[str]]]) -> Steps[None]:
 
 
 def _bases(state: State, place: Place, call: Call) -> Steps[dict[str, str] | None]:
-    """The bases of all the statement depends on, which is learned where it is not known of this schema."""
+    """The bases of all it depends on, learned anew for another schema; None where results are not kept now."""
     known = state.known(call.fingerprint)
     for _ in range(2):
         bases = yield from counters.clean(place.server, known.counters if known else (versions.SCHEMA,))
         if bases is None:
             return None
         if known and known.schema == bases[versions.SCHEMA]:
-            return bases
+            return None if known.refusal else bases
         known = yield from dependencies.learn(state, call, bases[versions.SCHEMA])
         if known.refusal:
             return None

@@ -165,3 +165,16 @@ def test_what_has_no_version_is_not_kept(
     assert cache.report()["executed"] == 3
     assert "hits" not in cache.report()
     assert not list(redis.scan_iter("*:e:*"))
+
+
+def test_callers_of_a_statement_without_version_do_not_wait_for_each_other(
+    cache: QueryCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    statement = "SELECT age(timestamp '2001-01-01')"
+    cache.fetch(statement)
+    steps: list[str] = []
+    answer = cache._store.answer
+    monkeypatch.setattr(cache._store, "answer", lambda step: steps.append(step.command) or answer(step))
+    cache.fetch(statement)
+    assert set(steps) == {"MGET"}
+    assert cache.report() == {"executed": 2, "unkept": 2}
