@@ -114,10 +114,13 @@ def test_executemany_is_one_statement_of_several_calls(hub: Hub, dsn: str) -> No
     assert inserted.sql == "INSERT INTO log VALUES ($1)"
 
 
+SLOW = "SELECT counted(3) FROM pg_sleep(0.2)"
+
+
 def test_a_pipeline_gives_each_statement_its_own_plan(hub: Hub, dsn: str) -> None:
     with connect(dsn) as connection:
         with connection.pipeline():
-            connection.execute("SELECT counted(3)")
+            connection.execute(SLOW)  # no result is there before the last statement has been sent
             connection.execute("SET application_name = 'x'")
             cursor = connection.execute(ONE, (7,))
             connection.execute(ONE, (8,))
@@ -127,7 +130,7 @@ def test_a_pipeline_gives_each_statement_its_own_plan(hub: Hub, dsn: str) -> Non
             connection.execute("SELECT id FROM orders LIMIT 3")
         connection.execute("SELECT 1")
     function, setting, first, second, many, limited, last = hub.stop()
-    assert [plan["Query Text"] for plan in function.plans][-1] == "SELECT counted(3)"
+    assert [plan["Query Text"] for plan in function.plans][-1] == SLOW
     assert len(function.plans) == 2
     assert (setting.plans, len(first.plans), len(second.plans), len(many.plans)) == ([], 1, 1, 2)
     assert [s.round_trips for s in (function, setting, first, second, many, limited, last)] == [1, 0, 0, 0, 1, 1, 1]
