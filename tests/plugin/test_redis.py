@@ -8,7 +8,7 @@ import pytest
 from conftest import Shop
 
 TESTS = """
-import os, pytest, redis
+import os, pytest, redis, time
 
 @pytest.mark.parametrize("number", range(8))
 def test_alone(perf_redis, number):
@@ -19,6 +19,10 @@ def test_alone(perf_redis, number):
         print(perf_redis.url, os.environ.get("PYTEST_XDIST_WORKER"), client.info("server")["run_id"], file=file)
     if os.environ.get("CRASH") and number == 5:
         os._exit(1)
+    workers, until = int(os.environ.get("TOGETHER", 0)), time.monotonic() + 60
+    while len({line.split()[1] for line in open("urls")}) < workers:  # a server is stopped by its last user
+        assert time.monotonic() < until
+        time.sleep(0.02)
 """
 
 
@@ -40,7 +44,7 @@ def test_each_test_begins_with_an_empty_database_and_the_header_says_where_it_is
 
 
 def test_workers_share_a_server_and_have_a_database_each(project: Shop) -> None:
-    done = project.run("-n", "4", reported=False)
+    done = project.run("-n", "4", reported=False, environ={"TOGETHER": "4"})
     assert done.code == 0, done.text
     found = urls(project)
     assert len({run for *_, run in found}) == 1
