@@ -191,6 +191,7 @@ def main() -> int:
     parser.add_argument("--short", action="store_true", help="three killings, of a small suite")
     short = parser.parse_args().short
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # tidy up then too
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job of a shell inherits it as ignored
     failed = 0
     with home() as folder:
         project = shop(folder) if short else example(folder)
