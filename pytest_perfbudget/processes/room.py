@@ -14,10 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pytest_perfbudget.processes import locks, run_folder
-from pytest_perfbudget.processes.unprivileged import ourselves
-
-_KIND = "-q"
-"""Tells the folder from those of the run's servers."""
+from pytest_perfbudget.processes.unprivileged import server_user
 
 
 class Room:
@@ -82,8 +79,8 @@ class Room:
 
 def _folder(run: str) -> tuple[Path, int]:
     """The run's folder and the lock that keeps it: not swept, as the folder of a dead run would be."""
-    user = ourselves()
-    folder = run_folder.plan(run, user, "room", _KIND)
+    user = server_user()  # whose supervisor removes it where the run was killed
+    folder = run_folder.plan(run, user, "room", run_folder.ROOM)
     while True:
         run_folder.make(folder, user)
         with contextlib.suppress(FileNotFoundError):  # the last of those before has just taken it away

@@ -22,6 +22,9 @@ from pytest_perfbudget.processes.unprivileged import ServerUser
 _PREFIX = "perfbudget-"
 _SOCKET_PATH = 103 if sys.platform == "darwin" else 107  # bytes in sockaddr_un.sun_path, without its end
 _ABANDONED = 60.0  # seconds
+ROOM = "-q"
+"""The kind of the folder with the locks by which processes of a run wait for each other."""
+_POSTGRES = re.compile(f"({re.escape(_PREFIX)}\\w{{12}})(?:-c)?", re.ASCII)
 _OURS = re.compile(re.escape(_PREFIX) + r"\w{12}(-[a-z]{1,2})?", re.ASCII)  # by ``plan``; a run's id is longer than 12
 
 
@@ -51,6 +54,13 @@ class RunFolder:
     def lifeline(self) -> Path:
         """The FIFO whose writers are the processes of the run, and whose reader is the supervisor."""
         return self.path / "lifeline"
+
+    @property
+    def room(self) -> Path | None:
+        """Where the run's processes wait for each other, if this is PostgreSQL's folder: it goes with that, as workers
+        of a controller that was killed end without a word."""
+        found = _POSTGRES.fullmatch(self.path.name)
+        return self.path.with_name(f"{found[1]}{ROOM}") if found else None
 
     @property
     def log(self) -> Path:

@@ -22,13 +22,14 @@ if TYPE_CHECKING:
 ENVIRONMENT = {"LC_ALL": "C", "PATH": "/usr/bin:/bin", "TZ": "UTC"}
 """Of a server's programs: nothing of the user's (PGDATA, PGOPTIONS, LD_PRELOAD) reaches them."""
 
-# Arguments: the run's folder, the data folder, the server's command. A background list reads /dev/null unless told
-# otherwise, hence descriptor 3. The trap is set after `read`, which some shells do not interrupt. The watcher tidies up
-# where its parent was killed: then the server is nobody's unreaped child and `kill` fails once it has stopped. It asks
-# again each second, as a server that has only begun to start does not hear the first time.
+# Arguments: the run's folder, its room if this is PostgreSQL's, the data folder, the server's command. A background
+# list reads /dev/null unless told otherwise, hence descriptor 3. The trap is set after `read`, which some shells do not
+# interrupt. The watcher tidies up where its parent was killed: then the server is nobody's unreaped child and `kill`
+# fails once it has stopped. It asks again each second, as a server that has only begun to start does not hear the first
+# time.
 # A server that was killed leaves a System V segment, whose id is on line 7 of its postmaster.pid.
 _SCRIPT = r"""
-run=$1 data=$2; shift 2
+run=$1 room=$2 data=$3; shift 3
 exec 3<&0 </dev/null
 {
     "$@" 3<&- &
@@ -46,7 +47,7 @@ exec 3<&0 </dev/null
             seconds=$((seconds + 1))
             [ $seconds -eq 20 ] && kill -QUIT $server
         done
-        rm -rf "$run"
+        rm -rf "$run" "$room"
     } 2>/dev/null &
     watch=$!
     exec 3<&-
@@ -57,7 +58,7 @@ exec 3<&0 </dev/null
         set -- $(sed -n 7p "$data/postmaster.pid")
         [ -n "$2" ] && ipcrm -m "$2" 2>/dev/null
     fi
-    rm -rf "$run"
+    rm -rf "$run" "$room"
 } &
 """
 
@@ -117,7 +118,7 @@ def launch(folder: RunFolder, launch: Launch, user: ServerUser, alive: int) -> L
     os.mkfifo(folder.lifeline, 0o600)
     reader = os.open(folder.lifeline, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     lifeline = Lifeline(os.open(folder.lifeline, os.O_WRONLY | os.O_CLOEXEC))
-    arguments = [str(folder.path), str(launch.data or ""), *launch.command]
+    arguments = [str(folder.path), str(folder.room or ""), str(launch.data or ""), *launch.command]
     try:
         os.set_blocking(reader, True)
         with folder.log.open("ab") as log:

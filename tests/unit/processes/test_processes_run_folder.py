@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from pytest_perfbudget.processes.run_folder import RunFolder, sweep
-from pytest_perfbudget.processes.unprivileged import server_user
+from pytest_perfbudget.processes.run_folder import ROOM, RunFolder, plan, sweep
+from pytest_perfbudget.processes.unprivileged import ourselves, server_user
 
 MINE = "perfbudget-0123456789ab"
 
@@ -32,3 +32,10 @@ def test_only_the_folders_of_runs_are_swept(tmp_path: Path, name: str, goes: boo
     os.utime(left, (0, 0))
     sweep(RunFolder(tmp_path / MINE), user)
     assert left.exists() is not goes
+
+
+@pytest.mark.parametrize(("kind", "has"), [("", True), ("-c", True), ("-r", False), ("-rc", False), ("-s", False)])
+def test_the_room_of_a_run_goes_with_its_postgresql_alone(kind: str, has: bool) -> None:
+    folder = plan("0123456789abcdef", ourselves(), "socket", kind)
+    room = plan("0123456789abcdef", ourselves(), "room", ROOM).path
+    assert folder.room == (room if has else None)
