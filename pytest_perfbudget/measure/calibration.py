@@ -12,7 +12,7 @@ REFERENCES = {
     "select count(*) from pg_attribute a join pg_class c on c.oid = a.attrelid where a.attnum > 0": 0.00034,
 }
 """Of the processor, a hash and the shared buffers, and the seconds each took on two cores of an AMD EPYC in 2026, with
-PostgreSQL 18 and nothing else running."""
+PostgreSQL 18: lower deciles, as other programs ran beside them."""
 WARM_UP, EXECUTIONS = 2, 9
 
 

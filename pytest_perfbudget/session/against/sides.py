@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from pytest_perfbudget.capture.libpq import checked
 from pytest_perfbudget.capture.replay import Replay
+from pytest_perfbudget.measure.calibration import REFERENCES
 from pytest_perfbudget.measure.rounds import Connected
 from pytest_perfbudget.model import Statement
 
@@ -17,12 +18,6 @@ if TYPE_CHECKING:
 
 CONTROL = "select count(*) from generate_series(1, 2500) i where i % 7 > 2"
 """The null pair: it never changes, so that what it shows is the machine. About 0.2 ms, as it runs in every round."""
-REFERENCES = (
-    "select sum(length(i::text)) from generate_series(1, 4000) i",
-    "select count(*) from (select i % 100, count(*) from generate_series(1, 5000) i group by 1) counted",
-    "select count(*) from pg_attribute a join pg_class c on c.oid = a.attrelid where a.attnum > 0",
-)
-"""What fresh pairs are divided by: about a millisecond each, of the processor, a hash and the shared buffers."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,11 +17,12 @@ from pytest_perfbudget.budgets.budget import Budget
 from pytest_perfbudget.budgets.inline import inline
 from pytest_perfbudget.errors import At, DisturbedError
 from pytest_perfbudget.measure import regression
+from pytest_perfbudget.measure.calibration import REFERENCES
 from pytest_perfbudget.model import Environment, Finding, Site, Statement, TestEvidence, Verdict
 from pytest_perfbudget.session.against import compare
 from pytest_perfbudget.session.against.child import NoReferenceError
 from pytest_perfbudget.session.against.parcel import Given, GivenQuery, GivenTest
-from pytest_perfbudget.session.against.sides import CONTROL, REFERENCES, End, Execute
+from pytest_perfbudget.session.against.sides import CONTROL, End, Execute
 from pytest_perfbudget.session.against.worktree import Commit
 from pytest_perfbudget.verdict.gather import gather
 from pytest_perfbudget.verdict.slower import NOT_COMPARED
