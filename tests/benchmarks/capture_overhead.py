@@ -3,7 +3,7 @@
     python tests/benchmarks/capture_overhead.py [--memory]
 
 Prints microseconds added on the client side and with server-side plans; the ratios; and what 100,000 statements of one
-test take of memory and of time, the first ten thousand against the last: only that with ``--memory``.
+test take of memory and of time, by ten thousands: only that with ``--memory``.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def memory(connection: psycopg.Connection, query: str, what: str) -> None:
     for part in range(10):
         started = perf_counter()
         for one in range(MANY // 10):
-            connection.execute(query, (part * one,))
+            connection.execute(query, (part * (MANY // 10) + one,))
         parts.append((perf_counter() - started) / (MANY // 10) * 1e6)
     hub.stop()
     driver.uninstall()
@@ -87,7 +87,8 @@ def memory(connection: psycopg.Connection, query: str, what: str) -> None:
         f"{figure / count:.0f} B {words}"
         for words, figure in [("while the test runs", recorded), ("as its statements", kept), ("at the peak", peak)]
     )
-    print(f"{count:,} statements, {what}: {each}; {parts[0]:.0f} µs each at first, {parts[-1]:.0f} µs at last")
+    times = " ".join(f"{part:.0f}" for part in parts)
+    print(f"{count:,} statements, {what}: {each}; µs each, by ten thousands: {times}")
 
 
 def overhead(plain: str, plans: str) -> None:
