@@ -67,7 +67,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tests", type=int, default=20)
     parser.add_argument("--only", nargs="*", help="such as embedded-18 local-15")
+    parser.add_argument("--folder", default="/tmp", help="of the clusters; /dev/shm is in memory")
     arguments = parser.parse_args()
+    tempfile.tempdir = arguments.folder
     print(f"{'server':14}" + "".join(f"{sort:>24}" for sort in SORTS) + "   median ms (least to most)")
     for kind, major in servers(arguments.only):
         shown = [figures(kind, major, sort, arguments.tests) for sort in SORTS]
@@ -84,7 +86,7 @@ def servers(only: list[str] | None) -> Iterator[tuple[str, int]]:
 
 
 def figures(kind: str, major: int, sort: str, tests: int) -> str:
-    folder = Path(tempfile.mkdtemp(prefix="pbclones-", dir="/tmp"))
+    folder = Path(tempfile.mkdtemp(prefix="pbclones-"))
     folder.chmod(0o755)
     try:
         waits = _waits(folder, kind, major, sort, tests)

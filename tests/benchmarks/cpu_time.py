@@ -17,6 +17,7 @@ import tempfile
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from statistics import fmean, median
 from time import perf_counter
 
@@ -102,6 +103,7 @@ def main() -> None:
     repetitions = arguments.repetitions
     named = {name: sql for name, sql in STATEMENTS.items() if arguments.statements in name}
     cache = os.environ.get("PERFBUDGET_TEST_CACHE") or tempfile.mkdtemp(prefix="perfbudget-test-cache-")
+    Path(cache).chmod(0o755)  # as root the server is another user's
     server = Embedded().start(Request(run=uuid.uuid4().hex, cache=cache))
     try:
         server.admin.execute("DROP TABLE IF EXISTS orders")
