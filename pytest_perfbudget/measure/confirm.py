@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from pytest_perfbudget.measure.sampling import CAP, WARM_UP, Cap, Decision, Sampled, State, sample
+from pytest_perfbudget.measure.unhindered import Unhindered
 
 
 def measure(
@@ -14,36 +15,42 @@ def measure(
     clock: Callable[[], float],
     cap: Cap = CAP,
     warm_up: int = WARM_UP,
+    again: Callable[[], Callable[[], float]] | None = None,
 ) -> Sampled:
     """Sample on a fresh connection; what is ``beyond`` there is sampled once more on another one.
 
     ``fresh`` opens a connection and gives what executes the statement on it, as for
-    :func:`~pytest_perfbudget.measure.sampling.sample`. A ``beyond`` that the second connection does not confirm
-    becomes ``undecided``. The samples are the first connection's.
+    :func:`~pytest_perfbudget.measure.sampling.sample`; ``again`` does so for the second one, and may leave out what is
+    not the statement's. A ``beyond`` that the second connection does not confirm becomes ``undecided``. The samples are
+    the first connection's.
     """
     first = sample(fresh(), allowed, clock, cap, warm_up)
     if not first.beyond:
         return first
     suspected = {key: allowed[key] for key in allowed if key in first.beyond}
-    second = sample(fresh(), suspected, clock, cap, warm_up)
-    return replace(confirmed(first, second), spent=first.spent + second.spent)
+    execute = (again or fresh)()
+    second = sample(execute, suspected, clock, cap, warm_up)
+    words = str(execute) if isinstance(execute, Unhindered) else ""
+    return replace(confirmed(first, second, words), spent=first.spent + second.spent)
 
 
-def confirmed(first: Sampled, second: Sampled) -> Sampled:
-    """``first``, with each ``beyond`` that ``second`` does not share made ``undecided``."""
+def confirmed(first: Sampled, second: Sampled, words: str = "") -> Sampled:
+    """``first``, with each ``beyond`` that ``second`` does not share made ``undecided``; ``words`` tell how that was
+    measured."""
+    where = f"on a fresh connection, {words}," if words else "on a fresh connection"
     decisions = {
-        key: _confirmed(decision, second.decisions.get(key)) if key in first.beyond else decision
+        key: _confirmed(decision, second.decisions.get(key), where) if key in first.beyond else decision
         for key, decision in first.decisions.items()
     }
     return replace(first, decisions=decisions)
 
 
-def _confirmed(decision: Decision, again: Decision | None) -> Decision:
+def _confirmed(decision: Decision, again: Decision | None, where: str) -> Decision:
     if again is not None and again.state is State.BEYOND:
-        return replace(decision, reason=f"{decision.reason}; on a fresh connection {again.reason}")
+        return replace(decision, reason=f"{decision.reason}; {where} {again.reason}")
     seen = f"{again.state} ({again.reason})" if again else "not measured"
     return replace(
         decision,
         state=State.UNDECIDED,
-        reason=f"beyond once ({decision.reason}), on a fresh connection {seen}",
+        reason=f"beyond once ({decision.reason}), {where} {seen}",
     )

@@ -1,8 +1,7 @@
-"""What the operating system says of a local server's processes: CPU time and memory. On Linux.
+"""What the operating system says of a local server's processes: CPU time, waiting and memory. On Linux.
 
-A backend is found by the process id the server gives it. Whether that is the process of this machine, and not one of
-the same number in a container's or another machine's, its title tells: it names the database, and those of a run have
-names of their own.
+A backend is found by the process id the server gives it, which may be that inside of a container. Which process of this
+machine that is, if any, its title tells: it names the database, and those of a run have names of their own.
 """
 
 from __future__ import annotations
@@ -12,12 +11,15 @@ import re
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from pytest_perfbudget.errors import DisturbedError
 
 _PROC = Path("/proc")
 _WORKER = re.compile(rb"parallel worker for PID (\d+)")
+_INNER = re.compile(rb"^NSpid:.*\s(\d+)$", re.MULTILINE)
 _PSS = re.compile(r"^(Pss|Pss_Shmem):\s+(\d+) kB$", re.MULTILINE)
 
 
@@ -27,9 +29,8 @@ def cpu_clock(backend: int, database: str) -> Callable[[], float]:
     Raises:
         DisturbedError: it is no process of this machine, or the platform does not tell.
     """
-    _check(backend, database)
     found = ctypes.c_int()
-    if ctypes.CDLL(None).clock_getcpuclockid(backend, ctypes.byref(found)):
+    if ctypes.CDLL(None).clock_getcpuclockid(_here(backend, database), ctypes.byref(found)):
         raise DisturbedError("the CPU time of its process cannot be read")
     clock = found.value
     return lambda: time.clock_gettime(clock)
@@ -42,10 +43,10 @@ def memory(backend: int, its: str, database: str) -> Callable[[], int]:
     Raises:
         DisturbedError: it is no process of this machine, or the platform does not tell.
     """
-    _check(backend, its)
-    children = _children(_parent(backend))
+    admin = _here(backend, its)
     try:
-        _pss(backend)
+        children = _children(_parent(admin))
+        _pss(admin)
         children.read_text()
     except (OSError, KeyError) as error:
         raise DisturbedError(f"the memory of the server's processes cannot be read: {error}") from None
@@ -53,11 +54,55 @@ def memory(backend: int, its: str, database: str) -> Callable[[], int]:
     return lambda: sum(_pss(one, gone=0) for one in _serving(children, title))
 
 
-def _check(backend: int, database: str) -> None:
+def waiting(backend: int, database: str) -> Callable[[], float]:
+    """The seconds that this thread and a backend have waited for a processor that others had, read anew with each call;
+    of what cannot be read (another machine's, another platform's) none. See ``Documentation/scheduler/sched-stats``
+    of Linux: the second figure of ``schedstat``, in nanoseconds."""
+    found = [_PROC / "thread-self" / "schedstat"]
+    with suppress(DisturbedError):
+        found.append(_PROC / str(_here(backend, database)) / "schedstat")
+    files = [file for path in found if (file := _opened(path)) is not None]
+    return lambda: sum(_run_delay(file) for file in files)
+
+
+def _opened(path: Path) -> BinaryIO | None:
+    """A file of the kernel's that gives its text of now at each reading from its beginning."""
+    try:
+        file = path.open("rb", buffering=0)
+        file.read()
+    except OSError:
+        return None
+    return file
+
+
+def _run_delay(file: BinaryIO) -> float:
+    try:
+        file.seek(0)
+        return int(file.read().split()[1]) / 1e9
+    except OSError:  # the backend has gone: the execution says so itself
+        return 0.0
+
+
+def _here(backend: int, database: str) -> int:
+    """Which process of this machine it is: itself, or one in a container that has this number there."""
     if sys.platform != "linux":
         raise DisturbedError(f"what the server's processes use is read on Linux, not on {sys.platform}")
-    if not _serves(_title(backend), f" {database} ".encode()):
-        raise DisturbedError("the server's processes are not processes of this machine that can be seen")
+    title = f" {database} ".encode()
+    if _serves(_title(backend), title):
+        return backend
+    for pid in (int(folder.name) for folder in _PROC.iterdir() if folder.name.isdigit()):
+        if _serves(_title(pid), title) and _inner(pid) == backend:
+            return pid
+    raise DisturbedError("the server's processes are not processes of this machine that can be seen")
+
+
+def _inner(pid: int) -> int | None:
+    """Its number in the innermost namespace of processes."""
+    try:
+        found = _INNER.search((_PROC / str(pid) / "status").read_bytes())
+    except OSError:
+        return None
+    return int(found[1]) if found else None
 
 
 def _serving(children: Path, title: bytes) -> Iterator[int]:

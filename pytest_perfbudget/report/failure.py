@@ -13,6 +13,7 @@ from pytest_perfbudget.model import Finding, QueryEvidence, Site, TestResult, Ve
 from pytest_perfbudget.report.lines import finding_lines, labelled, place
 from pytest_perfbudget.report.next import next_lines
 from pytest_perfbudget.statements import one_line
+from pytest_perfbudget.units import format_count
 
 MOST = 5
 """Statements shown in full; the others are counted."""
@@ -86,9 +87,12 @@ def _title(
     query: QueryEvidence | None, findings: list[Finding], result: TestResult, width: int, shown: Site | None
 ) -> str:
     if query is None:
-        count = len(result.evidence.queries) if result.evidence else 0
-        figures = any(finding.measured is not None for finding in findings)
-        return f"the whole test, {count} statements" if figures and count > 1 else ""
+        queries = result.evidence.queries if result.evidence else ()
+        if len(queries) < 2 or all(finding.measured is None for finding in findings):
+            return ""
+        count = sum(one.calls for one in queries)
+        different = f", {len(queries)} different" if count != len(queries) else ""
+        return f"the whole test, {format_count(count)} statements{different}"
     case = f"case {query.case}: " if query.case else ""
     site = next((finding.site for finding in findings if finding.site), None)
     elsewhere = f"   {site}" if site and site != shown else ""

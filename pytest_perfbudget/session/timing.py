@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from time import perf_counter
@@ -14,7 +14,9 @@ from pytest_perfbudget.measure.calibration import calibration
 from pytest_perfbudget.measure.confirm import measure
 from pytest_perfbudget.measure.sampling import CAP, Cap, Decision, Sampled, State
 from pytest_perfbudget.measure.statistics import summary
+from pytest_perfbudget.measure.unhindered import Unhindered
 from pytest_perfbudget.model import Finding, Latency, QueryEvidence, TestEvidence, Verdict
+from pytest_perfbudget.postgres.backends import waiting
 from pytest_perfbudget.session.place import Place
 from pytest_perfbudget.statements import Kind, kind, one_line
 from pytest_perfbudget.units import format_seconds
@@ -92,7 +94,7 @@ def _sampled(query: QueryEvidence, allowed: Mapping[str, float], place: Place) -
     words = f"timing {one_line(query.sql, _WIDTH)}"
     with place.progress(words), place.undisturbed() as left, ExitStack() as connections:
 
-        def fresh() -> Callable[[], float]:
+        def fresh() -> Calls:
             calls = connections.enter_context(place.calling(query.executions[-1:], undo=query.writes))
             calls()
             if differs := calls.differs():
@@ -100,7 +102,11 @@ def _sampled(query: QueryEvidence, allowed: Mapping[str, float], place: Place) -
             opened.append(calls)
             return calls
 
-        sampled = measure(fresh, allowed, perf_counter, capped(left))
+        def unhindered() -> Unhindered:
+            calls = fresh()
+            return Unhindered(calls, waiting(calls.connection.info.backend_pid, place.database))
+
+        sampled = measure(fresh, allowed, perf_counter, capped(left), again=unhindered)
         latency = sampled.latency(next((name for name in ("p95", "p50", "p99", "mean") if name in allowed), None))
         if latency is None:
             return sampled, None

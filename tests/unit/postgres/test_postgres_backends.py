@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 
 import psycopg
 import pytest
 
 from pytest_perfbudget.errors import DisturbedError
-from pytest_perfbudget.postgres.backends import cpu_clock, memory
+from pytest_perfbudget.postgres import backends
+from pytest_perfbudget.postgres.backends import cpu_clock, memory, waiting
 from pytest_perfbudget.postgres.server import Server
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="read from /proc, on Linux")
@@ -31,6 +33,44 @@ def test_cpu_time_is_that_of_one_backend(server: Server) -> None:
         assert spared < spent / 10
 
 
+def delays(*processes: object) -> float:
+    """Seconds, as the kernel tells them in nanoseconds."""
+    return sum(int(Path(f"/proc/{one}/schedstat").read_text().split()[1]) for one in processes) / 1e9
+
+
+@linux
+def test_waiting_is_that_of_this_thread_and_the_backend(server: Server) -> None:
+    with connect(server) as connection:
+        pid = connection.info.backend_pid
+        waited, ours = waiting(pid, "postgres"), waiting(pid, "other")
+        before = delays("thread-self", pid)
+        connection.execute("SELECT count(*) FROM generate_series(1, 100000)")
+        between, mine = waited(), ours()
+        assert before <= between <= delays("thread-self", pid)
+        assert mine <= delays("thread-self")
+        assert between > mine  # the backend has waited at least when it was started
+    assert waited() >= mine
+
+
+def test_nobody_waits_where_the_platform_does_not_tell(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(backends, "_PROC", tmp_path)
+    assert waiting(1, "postgres")() == 0
+
+
+def test_a_backend_in_a_container_is_found_by_its_number_there(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """87 in the container is 4711 here; 87 here is somebody else, and so is the backend of another database."""
+    found = {4711: (b"postgres: me shop", 87), 4712: (b"postgres: me other", 87), 87: (b"vim", 87)}
+    for pid, (title, inner) in found.items():
+        (tmp_path / str(pid)).mkdir()
+        (tmp_path / str(pid) / "cmdline").write_bytes(title + b" [local] idle\0")
+        (tmp_path / str(pid) / "status").write_text(f"Name:\tpostgres\nNSpid:\t{pid}\t{inner}\nThreads:\t1\n")
+    monkeypatch.setattr(backends, "_PROC", tmp_path)
+    monkeypatch.setattr(sys, "platform", "linux")
+    assert [backends._here(87, name) for name in ("shop", "other")] == [4711, 4712]
+    with pytest.raises(DisturbedError, match="processes"):
+        backends._here(88, "shop")
+
+
 @linux
 def test_memory_is_that_of_the_databases_backends(server: Server) -> None:
     admin = server.admin.info
@@ -50,8 +90,6 @@ def test_memory_is_that_of_the_databases_backends(server: Server) -> None:
 
 @linux
 def test_parallel_workers_count_with_their_leader(server: Server) -> None:
-    from pytest_perfbudget.postgres import backends
-
     pid = server.admin.info.backend_pid
     titles = {
         1: b"postgres: me shop [local] SELECT",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from types import SimpleNamespace
 
 import psycopg
 import pytest
@@ -12,6 +13,7 @@ from pytest_perfbudget.budgets.budget import Budget, Limit
 from pytest_perfbudget.errors import At, DisturbedError
 from pytest_perfbudget.measure.calibration import REFERENCES
 from pytest_perfbudget.model import Environment, QueryEvidence, Statement, TestEvidence
+from pytest_perfbudget.session import timing
 from pytest_perfbudget.session.timing import capped, time_queries
 
 AT = At("budgets/orders.toml", 2)
@@ -19,11 +21,12 @@ ENVIRONMENT = Environment("18.0", 18, "deterministic", "embedded", "C.UTF-8", 81
 
 
 class Calls:
-    """Executions that take what the test says."""
+    """Executions that take what the test says, on a connection whose backend is never found."""
 
     def __init__(self, seconds: float, differs: str) -> None:
         self.seconds, self.words = seconds, differs
         self.replays = [self]
+        self.connection = SimpleNamespace(info=SimpleNamespace(backend_pid=0))
 
     def __call__(self) -> float:
         return self.seconds
@@ -40,6 +43,8 @@ class Calls:
 
 class Place:
     """Gives a connection for each of ``durations``."""
+
+    database = "perfbudget_none"
 
     def __init__(self, *durations: float, differs: str = "", error: Exception | None = None) -> None:
         self.durations, self.differs, self.error = list(durations), differs, error
@@ -100,6 +105,16 @@ def test_over_is_confirmed_on_a_second_connection() -> None:
         "unjudged: latency.p50: beyond once (n=12: p50 between 3 ms and 3 ms), on a fresh connection within "
         "(n=6: p50 at most 1 ms)"
     ]
+
+
+def test_what_was_waited_for_a_processor_confirms_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    spent = iter(range(1_000_000))
+    monkeypatch.setattr(timing, "waiting", lambda backend, database: lambda: next(spent) * 0.0025)
+    (said,) = words(Place(0.003, 0.003), budget(p50=0.002), evidence())
+    assert said == (
+        "unjudged: latency.p50: beyond once (n=12: p50 between 3 ms and 3 ms), on a fresh connection, without the "
+        "83.3% of the time that it waited for a processor, which others had, within (n=6: p50 at most 500 µs)"
+    )
 
 
 def test_nothing_is_executed_where_something_disturbs() -> None:
