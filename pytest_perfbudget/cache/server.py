@@ -40,6 +40,11 @@ class RedisDatabase:
     kind: str
     version: str
 
+    @property
+    def dsn(self) -> str:
+        """The URL, by the word that every server and database has it under."""
+        return self.url
+
 
 class RedisServer(Protocol):
     """A Redis in use by this process."""

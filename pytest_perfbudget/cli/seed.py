@@ -72,6 +72,6 @@ def _servers(dsn: str | None) -> Iterator[tuple[str, psycopg.Connection | None, 
             try:
                 admin = stack.enter_context(opened(one))
             except ServerError as error:
-                yield one.name, None, one.unread or error.what
+                yield one.name, None, one.unread or error.what.splitlines()[0]
                 continue
             yield one.name, admin, ""

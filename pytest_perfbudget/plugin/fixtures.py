@@ -67,7 +67,7 @@ def perf(perf_db: Database, request: pytest.FixtureRequest) -> Iterator[Perf]:
 
 @pytest.fixture
 def perf_redis(request: pytest.FixtureRequest) -> RedisDatabase:
-    """A Redis database of this worker's own, empty when the test begins: ``.url``, ``.kind``, ``.version``."""
+    """A Redis database of this worker's own, empty when it begins: ``.dsn`` (or ``.url``), ``.kind``, ``.version``."""
     from pytest_perfbudget.plugin import state_of
     from pytest_perfbudget.plugin.lifecycle import as_failure
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from pytest_perfbudget.budgets.budget import Budget, Limit
 from pytest_perfbudget.measure.statistics import percentile, quantile_bounds
@@ -19,13 +20,23 @@ CONFIDENCE = 0.95
 _LINES = 10
 """Lines of leaks that are shown."""
 
+_FIXES = {
+    "pool.wait_p95": "give connections back sooner, or let the pool have more: max_size",
+    "pool.connect_p95": "have connections made before they are needed: min_size, and a longer max_lifetime",
+    "pool.max_busy": "pass on the connection that a request has, instead of taking another",
+    "pool.queued": "give connections back sooner, or keep more of them ready: min_size, max_size",
+    "pool.leaked": "give it back whatever happens: with pool.connection() as connection: …",
+    "plan_cache.hit_rate": "keep connections, and the text of a statement: values belong in its parameters",
+    "replica.lag_p95": "read what was just written from the primary, or write in smaller transactions",
+}
+
 
 def check_pools(budget: Budget, use: PoolUse) -> list[Finding]:
     """A finding for each ``pool.*`` that is exceeded or cannot be judged; one alone where no pool was used."""
     limits = [limit for key, limit in budget.limits.items() if key.startswith("pool.")]
     if limits and not use.requests:
         return [_unused(limits[0], use)]
-    return [finding for limit in limits for finding in _pool(limit, use)]
+    return [_fixed(finding) for limit in limits for finding in _pool(limit, use)]
 
 
 def _unused(limit: Limit, use: PoolUse) -> Finding:
@@ -37,6 +48,10 @@ def _unused(limit: Limit, use: PoolUse) -> Finding:
         budget_at=limit.at,
         fix=f"use a pool inside the test body, such as perf_pool, or take {limit.key} out",
     )
+
+
+def _fixed(finding: Finding) -> Finding:
+    return replace(finding, fix=_FIXES[finding.code]) if finding.verdict is Verdict.OVER else finding
 
 
 def _pool(limit: Limit, use: PoolUse) -> Iterator[Finding]:
@@ -97,7 +112,7 @@ def check_plan_cache(budget: Budget, use: PlanCacheUse) -> list[Finding]:
     if not use.executions:
         return [_unprepared(limit)]
     note = f"{use.reused:,} of {use.executions:,} executions reused a plan"
-    return [over(limit, use.hit_rate, note=note)]
+    return [_fixed(over(limit, use.hit_rate, note=note))]
 
 
 def _unprepared(limit: Limit) -> Finding:
@@ -114,4 +129,5 @@ def _unprepared(limit: Limit) -> Finding:
 def check_replica(budget: Budget, use: ReplicaUse) -> list[Finding]:
     """The finding of ``replica.lag_p95``, if it has one."""
     limit = budget.limits.get("replica.lag_p95")
-    return list(_quantile(limit, use.lags, None, "nothing was written while the test ran")) if limit else []
+    lags = _quantile(limit, use.lags, None, "nothing was written while the test ran") if limit else ()
+    return [_fixed(finding) for finding in lags]

@@ -8,6 +8,11 @@ from pytest_perfbudget.budgets.budget import Budget
 from pytest_perfbudget.model import Finding, QueryEvidence, Verdict
 from pytest_perfbudget.verdict.gather import site_of
 
+_FIXES = {
+    "replica": "send it over a connection to the standby: pytest_perfbudget.pool.routed, or the DSN of perf_replica",
+    "primary": "send it over a connection to the primary: target_session_attrs=read-write",
+}
+
 
 def check_route(budget: Budget, queries: Sequence[QueryEvidence]) -> Iterator[Finding]:
     """A finding for each statement that was sent to another server, once at least."""
@@ -25,4 +30,5 @@ def check_route(budget: Budget, queries: Sequence[QueryEvidence]) -> Iterator[Fi
                 query=query.key,
                 site=elsewhere[0].site or site_of(query),
                 budget_at=budget.route.at,
+                fix=_FIXES[budget.route.to],
             )

@@ -12,7 +12,7 @@ import os, pytest, redis, time
 
 @pytest.mark.parametrize("number", range(8))
 def test_alone(perf_redis, number):
-    with redis.Redis.from_url(perf_redis.url) as client, open("urls", "a") as file:
+    with redis.Redis.from_url(perf_redis.dsn) as client, open("urls", "a") as file:
         assert client.keys() == []
         client.set("key", number)
         assert client.get("key") == str(number).encode()

@@ -42,6 +42,7 @@ def test_what_is_exceeded_has_its_figures_and_its_line(
     finding = only(key, allowed)
     assert (finding.verdict, finding.measured, finding.allowed) == (Verdict.OVER, measured, allowed)
     assert (finding.site, finding.budget_at) == (site, AT)
+    assert finding.fix
 
 
 @pytest.mark.parametrize(
@@ -109,6 +110,7 @@ def test_a_budget_that_does_not_speak_of_pools_has_no_findings() -> None:
 def test_the_plan_cache(use: PlanCacheUse, verdict: Verdict | None) -> None:
     found = check_plan_cache(budget("plan_cache.hit_rate", 0.9), use)
     assert [finding.verdict for finding in found] == ([verdict] if verdict else [])
+    assert all(finding.fix for finding in found if finding.verdict is Verdict.OVER)
 
 
 @pytest.mark.parametrize(
@@ -124,4 +126,5 @@ def test_the_plan_cache(use: PlanCacheUse, verdict: Verdict | None) -> None:
 def test_the_lag_of_a_standby(lags: tuple[float, ...], verdict: Verdict | None) -> None:
     found = check_replica(budget("replica.lag_p95", 0.01), ReplicaUse(lags))
     assert [finding.verdict for finding in found] == ([verdict] if verdict else [])
+    assert [bool(finding.fix) for finding in found] == [verdict is Verdict.OVER] * len(found)
     assert check_replica(budget("pool.queued", 1), ReplicaUse(lags)) == []

@@ -40,6 +40,7 @@ def test_the_finding_has_the_place_of_the_statement_and_of_the_key() -> None:
     seen = evidence(statement(scan(), standby=False))
     (found,) = [f for f in judge(budget(route="replica"), seen, None, BENCH).findings if f.code == "route"]
     assert (str(found.site), str(found.budget_at)) == ("app.py:7", "budgets/orders.toml:1")
+    assert found.fix.startswith("send it over a connection to the standby")
 
 
 def test_another_word_is_refused_with_the_nearest() -> None:
