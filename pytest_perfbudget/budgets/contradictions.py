@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from pytest_perfbudget.budgets.budget import Budget, Limit
+from pytest_perfbudget.budgets.entries import Entry
+from pytest_perfbudget.budgets.keys import BY_NAME
 from pytest_perfbudget.budgets.places import written
 from pytest_perfbudget.errors import BudgetError
 from pytest_perfbudget.units import format_seconds
@@ -36,6 +38,8 @@ _ORDERED = (
     ("latency.p95", "latency.p99", "the 95th percentile is never above the 99th"),
 )
 
+_REFINES = {"clients": "throughput.min", "latency.always": "latency.regress"}
+
 
 def contradictions(budget: Budget) -> Iterator[BudgetError]:
     """What is impossible in one budget, without its nested queries."""
@@ -48,6 +52,20 @@ def contradictions(budget: Budget) -> Iterator[BudgetError]:
         if limit and limit.value > sampling.largest:
             yield _unprovable(limit, sampling)
     yield from _both(budget)
+
+
+def idle(budget: Budget, entries: Iterable[Entry]) -> Iterator[BudgetError]:
+    """Keys that were written and say something about another key, which the budget does not have."""
+    parts = (budget, *budget.queries.values())
+    there = {
+        "throughput.min": "throughput.min" in budget.limits,
+        "latency.regress": any(one.latency_regress for one in parts),
+    }
+    for entry in entries:
+        needed = _REFINES.get(entry.key.name)
+        if needed and not there[needed]:
+            remedy = f"add {BY_NAME[needed].example}, or take it out"
+            yield entry.refuse(f"does nothing without {needed}", remedy)
 
 
 def _disorder(low: Limit, high: Limit, why: str) -> BudgetError:

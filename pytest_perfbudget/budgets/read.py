@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any, Literal, cast
 
 from pytest_perfbudget.budgets.budget import Budget, Capture, Clause, PlanBaseline, Route, Server
-from pytest_perfbudget.budgets.contradictions import contradictions
+from pytest_perfbudget.budgets.contradictions import contradictions, idle
 from pytest_perfbudget.budgets.entries import Entry, Source, entries
 from pytest_perfbudget.budgets.keys import BY_NAME
 from pytest_perfbudget.budgets.places import Path, written
@@ -44,12 +44,14 @@ def read(
     """
     at = source.places.at(path)
     budget = replace(base, name=name, at=at) if base else Budget(name, at)
-    for entry in sorted(entries(table, path, source), key=lambda entry: entry.key.name == "query"):
+    ordered = sorted(entries(table, path, source), key=lambda entry: entry.key.name == "query")
+    for entry in ordered:
         with source.complaints.collecting():
             if entry.key.name in _ELSEWHERE[scope]:
                 raise _misplaced(entry, scope)
             budget = _take(budget, entry, source, scope)
-    for error in contradictions(budget):
+    own = [] if scope == "suite" else [entry for entry in ordered if entry.key.name not in _ELSEWHERE[scope]]
+    for error in (*contradictions(budget), *idle(budget, own)):
         source.complaints.add(error)
     return budget
 

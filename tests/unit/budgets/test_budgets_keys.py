@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 
@@ -38,8 +39,10 @@ PARTS = {
 @pytest.mark.parametrize("key", NOW, ids=lambda key: key.name)
 def test_the_example_of_a_key_is_accepted_and_changes_the_budget(key: Key, tmp_path: Path) -> None:
     example = 'plan.baseline = "exact"' if key.name == "plan.baseline" else key.example
-    budget = suite(tmp_path, orders=f"[recent]\n{example}\n").budgets["orders.recent"]
-    assert budget != Budget("orders.recent", budget.at)
+    refined = {"clients": "throughput.min = 5", "latency.always": 'latency.regress = "10%"'}.get(key.name, "")
+    budget = suite(tmp_path, orders=f"[recent]\n{refined}\n{example}\n").budgets["orders.recent"]
+    without = Budget("orders.recent", budget.at)
+    assert budget != (replace(budget, clients=1, latency_always=False) if refined else without)
     if key.limits:
         assert budget.limits[key.name].unit == key.unit
 
