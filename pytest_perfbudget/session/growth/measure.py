@@ -1,0 +1,131 @@
+"""``growth`` of a test: taken at every size, judged, and where a plan flips looked at more closely."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+from pytest_perfbudget.advice.growing import growth_fix
+from pytest_perfbudget.budgets.budget import Budget, GrowthLimit
+from pytest_perfbudget.errors import PerfbudgetError
+from pytest_perfbudget.measure.growth import RANGE, SIZES
+from pytest_perfbudget.measure.sampling import State
+from pytest_perfbudget.model import Finding, TestEvidence, Verdict
+from pytest_perfbudget.session.against.child import NoReferenceError
+from pytest_perfbudget.session.against.parcel import Given, GivenTest
+from pytest_perfbudget.session.growth.scales import Scales, grows
+from pytest_perfbudget.session.place import Place
+from pytest_perfbudget.units import format_count
+from pytest_perfbudget.verdict.growth import (
+    Judged,
+    Sent,
+    Sized,
+    growth_findings,
+    is_repeated,
+    judge_sizes,
+    unjudged,
+)
+
+NARROWED = 1.5
+"""A flip is known well enough where the sizes on its sides differ by less than this factor."""
+MORE = 2
+"""Further sizes that are tried for it."""
+
+Taken = dict[int, tuple[Given, GivenTest]]
+"""By scale."""
+
+
+def measure_growth(
+    budget: Budget, evidence: TestEvidence, place: Place, scales: Scales | None, debugger: str
+) -> tuple[TestEvidence, tuple[Finding, ...]]:
+    """The evidence with what grows how, and the findings about it."""
+    if not grows(budget) or scales is None:
+        return evidence, ()
+    limit = next(one.growth for one in (budget, *budget.queries.values()) if one.growth)
+    if debugger:
+        return evidence, (unjudged(limit, f"under {debugger} nothing is run at other sizes"),)
+    try:
+        return _grown(budget, evidence, place, scales, limit)
+    except PerfbudgetError as error:
+        return evidence, (unjudged(limit, error.what, output=error.remedy),)
+
+
+def _grown(
+    budget: Budget, evidence: TestEvidence, place: Place, scales: Scales, limit: GrowthLimit
+) -> tuple[TestEvidence, tuple[Finding, ...]]:
+    taken = _taken(evidence.test, scales)
+    sized, why = _sized(taken)
+    if why:
+        return evidence, (unjudged(limit, why),)
+    judged = judge_sizes(budget, evidence, sized)
+    for _ in range(MORE):
+        scale = _between(judged, sized)
+        if scale is None:
+            break
+        try:
+            taken[scale] = scales.test(scale, evidence.test)
+        except NoReferenceError:
+            break
+        sized, why = _sized(taken)
+        judged = judge_sizes(budget, evidence, sized)
+    findings = [_with_fix(one, evidence, sized, place) for one in growth_findings(budget, evidence, judged, sized)]
+    return replace(evidence, growth=tuple(one.grown for one in judged)), tuple(findings)
+
+
+def _with_fix(finding: Finding, evidence: TestEvidence, sized: Sequence[Sized], place: Place) -> Finding:
+    if finding.verdict is not Verdict.OVER:
+        return finding
+    query = next((one for one in evidence.queries if one.key == finding.query), None)
+    first, last = ((one.queries[query.key] if query else None) for one in (sized[0], sized[-1]))
+    tree = last.plan.tree if last and last.plan else ()
+    repeats = bool(first and last and is_repeated(first, last))
+    return replace(finding, fix=growth_fix(query, tree, place.try_index, repeats=repeats))
+
+
+def _taken(test: str, scales: Scales) -> Taken:
+    """
+    Raises:
+        NoReferenceError: the test did not pass at enough of the sizes.
+    """
+    taken: Taken = {}
+    failed: NoReferenceError | None = None
+    for scale in scales.all:
+        try:
+            taken[scale] = scales.test(scale, test)
+        except NoReferenceError as error:
+            failed = failed or error
+    if failed and (len(taken) < SIZES or max(taken) < RANGE * min(taken)):
+        raise failed
+    return taken
+
+
+def _sized(taken: Taken) -> tuple[list[Sized], str]:
+    """By size; or why there are none: nothing that the test reads grows."""
+    ordered = [taken[scale] for scale in sorted(taken)]
+    reads = dict.fromkeys(name for query in ordered[-1][1].queries for name in query.reads)
+    rows = {name: [given.rows.get(name, 0) for given, _ in ordered] for name in reads}
+    growing = {name: counts for name, counts in rows.items() if counts[-1] > counts[0]}
+    if not growing:
+        same = ", ".join(f"{name} has {format_count(counts[-1])} rows" for name, counts in rows.items())
+        return [], f"nothing that the test reads grows with the scale: {same or 'it reads no table'} at each"
+    name, sizes = max(growing.items(), key=lambda item: item[1][-1])
+    if sorted(set(sizes)) != sizes:
+        return [], f"{name} does not grow at each scale: {', '.join(map(format_count, sizes))} rows"
+    return [
+        Sized(scale, max(size, 2), {one.record.key: Sent(one.record, one.calls, one.seconds) for one in test.queries})
+        for scale, size, (_, test) in zip(sorted(taken), sizes, ordered, strict=True)
+    ], ""
+
+
+def _between(judged: Sequence[Judged], sized: Sequence[Sized]) -> int | None:
+    """The scale that tells best where the plan flips of what is beyond its bound, or undecided."""
+    scales = {one.size: one.scale for one in sized}
+    for one in judged:
+        if one.state is State.WITHIN or not one.gated or not one.growth.flips:
+            continue
+        below, above = (scales[int(size)] for size in (one.growth.flips[-1].below, one.growth.flips[-1].above))
+        middle = round(math.sqrt(below * above))
+        if above > below * NARROWED and below < middle < above:
+            return middle
+    return None

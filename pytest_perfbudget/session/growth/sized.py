@@ -1,0 +1,60 @@
+"""In the process of one scale: what is handed over of a statement."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from time import perf_counter
+
+from pytest_perfbudget.baselines.record import query_record
+from pytest_perfbudget.model import QueryEvidence
+from pytest_perfbudget.plans.recent import parsed
+from pytest_perfbudget.plans.relations import Ancestors
+from pytest_perfbudget.session.against.parcel import GivenQuery
+from pytest_perfbudget.session.place import Place
+from pytest_perfbudget.statements import Kind, kind
+
+WARM_UP, SAMPLES = 3, 12
+LONGEST = 0.4
+"""Seconds for which one statement is executed again at most: its times are reported, not judged."""
+
+
+def sized(place: Place, query: QueryEvidence) -> GivenQuery:
+    """The statement with its executions, the tables it read, and what its last execution takes."""
+    return GivenQuery(
+        query_record(query),
+        replace(query.executions[-1], plans=[], params=(), types=(), formats=()),
+        query.writes,
+        query.calls,
+        tuple(dict.fromkeys(_reads(query, place.facts.ancestors))),
+        _seconds(place, query),
+    )
+
+
+def _reads(query: QueryEvidence, ancestors: Ancestors) -> Iterator[str]:
+    """Tables by the names in the plans, partitioned ones for their partitions."""
+    for execution in query.executions:
+        for document in execution.plans:
+            for node in parsed(document).nodes:
+                if node.relation:
+                    name = f"{node.schema}.{node.relation}" if node.schema else node.relation
+                    above = ancestors.get(name, ())
+                    yield ".".join(above[-1]) if above else name
+
+
+def _seconds(place: Place, query: QueryEvidence) -> tuple[float, ...]:
+    """Of a statement that reads, on a connection without capture; none where it fails there."""
+    import psycopg
+
+    last = query.executions[-1]
+    if kind(last.sql) is not Kind.READ or last.error:
+        return ()
+    taken = []
+    try:
+        with place.calling([last]) as call:
+            started = perf_counter()
+            while len(taken) < WARM_UP + SAMPLES and perf_counter() - started < LONGEST:
+                taken.append(call())
+    except psycopg.Error:
+        return ()
+    return tuple(taken[WARM_UP:])
