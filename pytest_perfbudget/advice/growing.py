@@ -13,7 +13,7 @@ from pytest_perfbudget.units import format_count
 GAIN = 2
 """An index is proposed if with it the statement touches at most one block in so many."""
 
-_SCAN = re.compile(r"Seq Scan on (?P<table>\S+)")
+_SCAN = re.compile(r"(?:Seq Scan|Index (?:Only )?Scan(?: Backward)? using \S+) on (?P<table>\S+)")
 _EQUAL = re.compile(r"(?:^|[ (])(\w+) = (?:\?|ANY)")
 _RANGE = re.compile(r"(?:^|[ (])(\w+) (?:<|<=|>|>=) \?")
 _LIKE = re.compile(r"(?:^|[ (])(\w+) ~~ \?")
@@ -31,7 +31,7 @@ def growth_fix(query: QueryEvidence | None, tree: Sequence[str], trial: Trial, *
     if query is None or repeats:
         option = query.repetition.origin.option if query and query.repetition and query.repetition.origin else ""
         return f"load them with their parents: {option}" if option else ONE_STATEMENT
-    for definition in _indexes(tree):
+    for definition in dict.fromkeys(_indexes(tree)):
         if proof := _tried(definition, query, trial):
             return f"{definition};{proof}"
     return SEEK if _OFFSET.search(query.sql) else LESS
@@ -48,13 +48,14 @@ def _tried(definition: str, query: QueryEvidence, trial: Trial) -> str:
 
 
 def _indexes(tree: Sequence[str]) -> Iterator[str]:
-    """Definitions that could serve the sequential scans: equal columns first, then the sort of a LIMIT, then a range."""
+    """Definitions that could serve the scans without a condition: equal columns first, then the sort of a LIMIT, then a
+    range."""
     details = [line.strip().split(GAP) for line in tree]
     limited = any(heads[0] == "Limit" for heads in details)
     sort = next((_value(parts, "Sort Key") for parts in details if parts[0].startswith("Sort")), "") if limited else ""
     for parts in details:
         scan = _SCAN.search(parts[0])
-        if not scan:
+        if not scan or _value(parts, "Index Cond"):
             continue
         condition = _value(parts, "Filter")
         equal, ranges = dict.fromkeys(_EQUAL.findall(condition)), dict.fromkeys(_RANGE.findall(condition))

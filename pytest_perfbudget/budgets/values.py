@@ -142,7 +142,9 @@ def growth(entry: Entry) -> GrowthLimit:
     try:
         bound = parse_bound(entry.value)
     except ValueError as error:
-        raise BudgetError(f"{entry.key.name}: {error}", at=entry.at, remedy=f"for example: {entry.key.example}") from None
+        raise BudgetError(
+            f"{entry.key.name}: {error}", at=entry.at, remedy=f"for example: {entry.key.example}"
+        ) from None
     return GrowthLimit(bound, entry.places.text(entry.path, entry.value), entry.at)
 
 

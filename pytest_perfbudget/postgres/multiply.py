@@ -169,7 +169,9 @@ class Tables:
         for oid, number in sorted(self.keys):
             name, kind = self.columns[oid][number]
             if kind in _NUMBERS:
-                query = f"select coalesce(max({quoted(name)}) - min({quoted(name)}), 0)::bigint + 1 from {self.names[oid]}"
+                query = (
+                    f"select coalesce(max({quoted(name)}) - min({quoted(name)}), 0)::bigint + 1 from {self.names[oid]}"
+                )
                 spans += [row[0] for row in connection.execute(query.encode()).fetchall()]
         return max(spans)
 

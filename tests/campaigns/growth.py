@@ -49,7 +49,7 @@ def fill(dsn, scale=2000):
         connection.execute(SQL.format(n=scale))
 '''
 
-HEAD = '''
+HEAD = """
 import os
 import psycopg
 import pytest
@@ -64,7 +64,7 @@ def rows(db, sql, *params):
 
 def last(db):
     return rows(db, "select max(id) from orders")[0][0]
-'''
+"""
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,9 @@ rows(db, "select * from orders where (created, id) < (%s, %s) order by created d
     ),
     sql("first_pages_by_offset", LOG, True, "select * from orders order by id limit 20 offset 20"),
     sql("like_prefix", LOG, True, "select * from orders where code like %s", "'c0000012%'"),
-    sql("join_of_one", LOG, True, "select * from orders o join customers c on c.id = o.customer_id where o.id = %s", "7"),
+    sql(
+        "join_of_one", LOG, True, "select * from orders o join customers c on c.id = o.customer_id where o.id = %s", "7"
+    ),
     sql(
         "join_of_a_customer",
         LOG,
@@ -123,8 +125,12 @@ rows(db, "select * from orders where (created, id) < (%s, %s) order by created d
     ),
     sql("update_by_key", LOG, True, "update orders set total = 1 where id = %s returning id", "42"),
     sql("count_of_all", "O(n)", True, "select count(*) from bare"),
-    sql("sums_by_region", "O(n)", True, "select c.region, sum(o.total) from orders o join customers c "
-        "on c.id = o.customer_id group by c.region"),
+    sql(
+        "sums_by_region",
+        "O(n)",
+        True,
+        "select c.region, sum(o.total) from orders o join customers c on c.id = o.customer_id group by c.region",
+    ),
     sql("sort_of_all", "O(n log n)", True, "select id from bare order by total, id"),
     Case(
         "loop_over_all_tags",
@@ -210,7 +216,16 @@ def run(cases: Sequence[Case], folder: Path) -> tuple[list[Outcome], str]:
     (folder / "seed.py").write_text(SEED)
     (folder / "test_cases.py").write_text(HEAD + "".join(case.test for case in cases))
     report = folder / "perf.json"
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "no:randomly", f"--perf-report=json:{report}"]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-p",
+        "no:cacheprovider",
+        "-p",
+        "no:randomly",
+        f"--perf-report=json:{report}",
+    ]
     done = subprocess.run(
         command, cwd=folder, env=os.environ | {"PERFBUDGET_CI": "0"}, capture_output=True, text=True, check=False
     )
@@ -239,7 +254,9 @@ def main() -> int:
     for outcome in outcomes:
         case = outcome.case
         wanted = "within" if case.within else "beyond"
-        print(f"{'ok' if outcome.right else 'WRONG':6} {case.name:28} {wanted:7} {case.bound:10} {', '.join(outcome.seen)}")
+        print(
+            f"{'ok' if outcome.right else 'WRONG':6} {case.name:28} {wanted:7} {case.bound:10} {', '.join(outcome.seen)}"
+        )
         if not outcome.right:
             print("\n".join(f"         {message}" for message in outcome.messages))
     wrong = sum(not outcome.right for outcome in outcomes)

@@ -11,7 +11,6 @@ from snapshots import matches
 
 sys.path.append(str(Path(__file__).parent.parent / "campaigns"))
 
-import growth
 
 SNAPSHOTS = Path(__file__).with_name("snapshots")
 PYTHON = """

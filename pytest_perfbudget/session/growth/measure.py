@@ -17,20 +17,14 @@ from pytest_perfbudget.session.against.parcel import Given, GivenTest
 from pytest_perfbudget.session.growth.scales import Scales, grows
 from pytest_perfbudget.session.place import Place
 from pytest_perfbudget.units import format_count
-from pytest_perfbudget.verdict.growth import (
-    Judged,
-    Sent,
-    Sized,
-    growth_findings,
-    is_repeated,
-    judge_sizes,
-    unjudged,
-)
+from pytest_perfbudget.verdict.growth import growth_findings, unjudged
+from pytest_perfbudget.verdict.sizes import Judged, Sent, Sized, is_repeated, judge_sizes
 
 NARROWED = 1.5
 """A flip is known well enough where the sizes on its sides differ by less than this factor."""
-MORE = 2
-"""Further sizes that are tried for it."""
+MORE = 3
+"""Further sizes that are tried at most: two for a flip, and one that is larger by :data:`LARGER`."""
+LARGER = 4
 
 Taken = dict[int, tuple[Given, GivenTest]]
 """By scale."""
@@ -60,7 +54,7 @@ def _grown(
         return evidence, (unjudged(limit, why),)
     judged = judge_sizes(budget, evidence, sized)
     for _ in range(MORE):
-        scale = _between(judged, sized)
+        scale = _between(judged, sized) or _above(judged, sized, scales.all[-1])
         if scale is None:
             break
         try:
@@ -129,3 +123,9 @@ def _between(judged: Sequence[Judged], sized: Sequence[Sized]) -> int | None:
         if above > below * NARROWED and below < middle < above:
             return middle
     return None
+
+
+def _above(judged: Sequence[Judged], sized: Sequence[Sized], largest: int) -> int | None:
+    """A larger scale, once, where the sizes so far leave something open."""
+    undecided = any(one.state is State.UNDECIDED and one.gated for one in judged)
+    return largest * LARGER if undecided and sized[-1].scale <= largest else None

@@ -62,7 +62,9 @@ class Scales:
 
     def described(self, scale: int) -> str:
         """The scale in words."""
-        return f"scale {format_count(scale)}" if takes_scale(self._place.seed) else f"{format_count(scale)} times the rows"
+        return (
+            f"scale {format_count(scale)}" if takes_scale(self._place.seed) else f"{format_count(scale)} times the rows"
+        )
 
     def test(self, scale: int, test: str) -> tuple[Given, GivenTest]:
         """What the test did at that scale, and in which database.
