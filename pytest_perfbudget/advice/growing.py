@@ -1,4 +1,4 @@
-"""What helps against work that grows with the tables: fewer statements, a place to begin at, an index tried for real."""
+"""What helps against work that grows with the tables: fewer statements, a key to begin at, an index tried for real."""
 
 from __future__ import annotations
 

@@ -2,8 +2,8 @@
 
 Beyond its bound is a figure that grew by more than the bound between the smallest and the largest size, or whose fitted
 exponent is above the bound's, however large the part is that does not grow, and that still grows so at the largest
-sizes. A single step, as a B-tree's next level makes, is no exponent. Neither is what levels off: the hundred rows that an
-index finds are on all ten blocks of a small table, and on a hundred of a large one, whatever its size.
+sizes. A single step, as a B-tree's next level makes, is no exponent. Neither is what levels off: the hundred rows that
+an index finds are on all ten blocks of a small table, and on a hundred of a large one, whatever its size.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""The rows of a seed that takes no scale, several times: each copy with keys of its own, its references to its own copy.
+"""The rows of a seed that takes no scale, several times: each copy with keys of its own, referring to its own copy.
 
-What tells the copies apart are the columns of primary keys and unique indexes, and those that refer to them by a foreign
-key: numbers are shifted, texts get ``~2`` at their end, a UUID is another one. All else is copied as it is, so that its
-values are as frequent as before.
+What tells the copies apart are the columns of primary keys and unique indexes, and those that refer to them by a
+foreign key: numbers are shifted, texts get ``~2`` at their end, a UUID is another one. All else is copied as it is, so
+that its values are as frequent as before.
 """
 
 from __future__ import annotations

@@ -42,8 +42,8 @@ def takes_scale(seed: Seed) -> bool:
 
 
 def at_scale(seed: Seed, scale: int) -> Seed:
-    """The seed at that scale: rows of its largest table if it takes one, else as many times the rows it makes. The steps
-    before the first that is told are the same as without, and so are their templates."""
+    """The seed at that scale: rows of its largest table if it takes one, else as many times the rows it makes. The
+    steps before the first that is told are the same as without, and so are their templates."""
     if takes_scale(seed):
         steps = tuple(AtScale(step, scale) if _takes_scale(step) else step for step in seed.steps)
         return replace(seed, steps=steps)

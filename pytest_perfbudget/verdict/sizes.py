@@ -44,7 +44,7 @@ class Sized:
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """``grain`` is the least difference that means anything; ``of`` gives the figure, None where nothing was counted."""
+    """``grain`` is the least difference that means anything; ``of`` the figure, None where nothing was counted."""
 
     name: str
     unit: str

@@ -1,9 +1,9 @@
-"""40 tests whose growth is known by their nature, 20 within their bound and 20 beyond it, judged by real runs of the plugin.
+"""40 tests whose growth is known by their nature, 20 within their bound and 20 beyond it, judged by a real run.
 
     python tests/campaigns/growth.py
 
-prints a line for each and fails if more than one is judged wrong. A case that is beyond its bound must fail with a finding
-of ``growth``; one within it must have none, ``unjudged`` neither.
+prints a line for each and fails if more than one is judged wrong. A case that is beyond its bound must fail with a
+finding of ``growth``; one within it must have none, ``unjudged`` neither.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ insert into customers select i, 'name ' || i, 'c' || i || '@example.org', i % 20
 create table orders (id int primary key, customer_id int not null references customers, status text not null,
                      total int not null, created timestamptz not null, code text not null);
 insert into orders
-select i, 1 + (i * 7919::bigint) % ({n} / 10), case when i % 3 = 0 then 'open' else 'done' end, (i * 104729::bigint) % 9973,
-       '2026-01-01'::timestamptz + i * interval '1 minute', 'c' || lpad(i::text, 8, '0')
+select i, 1 + (i * 7919::bigint) % ({n} / 10), case when i % 3 = 0 then 'open' else 'done' end,
+       (i * 104729::bigint) % 9973, '2026-01-01'::timestamptz + i * interval '1 minute', 'c' || lpad(i::text, 8, '0')
 from generate_series(1, {n}) i;
 create index on orders (customer_id);
 create index on orders (created, id);
@@ -255,7 +255,7 @@ def main() -> int:
         case = outcome.case
         wanted = "within" if case.within else "beyond"
         print(
-            f"{'ok' if outcome.right else 'WRONG':6} {case.name:28} {wanted:7} {case.bound:10} {', '.join(outcome.seen)}"
+            f"{'ok' if outcome.right else 'WRONG':6} {case.name:28} {wanted:7} {case.bound:10} {' '.join(outcome.seen)}"
         )
         if not outcome.right:
             print("\n".join(f"         {message}" for message in outcome.messages))

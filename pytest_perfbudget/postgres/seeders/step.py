@@ -27,8 +27,8 @@ Entry = str | Mapping[str, Any]
 @dataclass(frozen=True, slots=True)
 class Target:
     """The database being built. ``connection`` is an autocommit connection to it, ``dsn`` its URL, which may carry a
-    password; ``advance`` is called with the share that is done, 0 to 1, where that is known. ``scale`` is about how many
-    rows the largest table shall have, None where the step decides."""
+    password; ``advance`` is called with the share that is done, 0 to 1, where that is known. ``scale`` is about how
+    many rows the largest table shall have, None where the step decides."""
 
     connection: psycopg.Connection
     dsn: str

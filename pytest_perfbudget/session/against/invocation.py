@@ -18,8 +18,8 @@ _OF_THIS_RUN = ("PYTEST_CURRENT_TEST", "PYTEST_XDIST_", "PYTEST_VERSION", "COV_C
 class Invocation:
     """``arguments`` are those of the command line but the paths; ``quiet`` switches off what other plugins would do
     there (workers, coverage). ``root`` is pytest's rootdir, ``inifile`` its configuration, ``folder`` where it was
-    called. ``path`` is ``sys.path``; ``exported`` are the variables that hold our DSN. With ``caches`` pytest has a cache
-    folder, which there is another one."""
+    called. ``path`` is ``sys.path``; ``exported`` are the variables that hold our DSN. With ``caches`` pytest has a
+    cache folder, which there is another one."""
 
     arguments: tuple[str, ...]
     quiet: tuple[str, ...]

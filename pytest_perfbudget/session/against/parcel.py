@@ -1,6 +1,7 @@
 """What this process and one that runs tests for it (the reference's, or at another scale) tell each other.
 
-They do so over a socket that both inherit. Parameters of statements are in it: it is kept in memory, and written nowhere.
+They do so over a socket that both inherit. Parameters of statements are in it: it is kept in memory, and written
+nowhere.
 """
 
 from __future__ import annotations

@@ -58,13 +58,16 @@ class Scales:
             SeedError: it takes no scale, and its rows cannot be multiplied.
         """
         sizes = self._options.growth_sizes
-        return sizes if takes_scale(self._place.seed) else factors(self._place.facts.rows, sizes, RANGE)
+        return sizes if self._told_to_seed else factors(self._place.facts.rows, sizes, RANGE)
+
+    @cached_property
+    def _told_to_seed(self) -> bool:
+        return takes_scale(self._place.seed)
 
     def described(self, scale: int) -> str:
         """The scale in words."""
-        return (
-            f"scale {format_count(scale)}" if takes_scale(self._place.seed) else f"{format_count(scale)} times the rows"
-        )
+        number = format_count(scale)
+        return f"scale {number}" if self._told_to_seed else f"{number} times the rows"
 
     def test(self, scale: int, test: str) -> tuple[Given, GivenTest]:
         """What the test did at that scale, and in which database.

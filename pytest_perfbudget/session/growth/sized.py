@@ -49,7 +49,7 @@ def _seconds(place: Place, query: QueryEvidence) -> tuple[float, ...]:
     last = query.executions[-1]
     if kind(last.sql) is not Kind.READ or last.error:
         return ()
-    taken = []
+    taken: list[float] = []
     try:
         with place.calling([last]) as call:
             started = perf_counter()

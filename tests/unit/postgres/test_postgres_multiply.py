@@ -35,7 +35,8 @@ create table log (at timestamptz, words text);
 insert into log select now(), 'w' from generate_series(1, 5);
 create table counted (n int);
 insert into counted values (0);
-create function count_it() returns trigger language plpgsql as $$ begin update counted set n = n + 1; return null; end $$;
+create function count_it() returns trigger language plpgsql
+as $$ begin update counted set n = n + 1; return null; end $$;
 create trigger counting after insert on orders for each row execute function count_it();
 create materialized view by_customer as select customer_id, count(*) from orders group by 1;
 create table empty (id int primary key);
