@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from pytest_perfbudget.advice.explain import Trial
 from pytest_perfbudget.model import QueryEvidence
@@ -25,26 +26,38 @@ SEEK = "begin after the last row that was shown, by an index on what is sorted b
 LESS = "read less than all of it: a narrower condition, LIMIT, or sums that are kept up to date"
 
 
-def growth_fix(query: QueryEvidence | None, tree: Sequence[str], trial: Trial, *, repeats: bool) -> str:
-    """The way out for a statement whose plan at the largest size is ``tree``; ``repeats`` where it is sent more often
-    the more rows there are, ``query`` None where no single statement is to blame."""
-    if query is None or repeats:
-        option = query.repetition.origin.option if query and query.repetition and query.repetition.origin else ""
-        return f"load them with their parents: {option}" if option else ONE_STATEMENT
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """Where an index is tried: in a database whose largest table has ``size`` rows, where an execution of the statement
+    touches ``blocks``."""
+
+    trial: Trial
+    size: int
+    blocks: int
+
+    def proof(self, definition: str, query: QueryEvidence) -> str:
+        """That the index helps; empty if it does not."""
+        if not query.executions or query.writes or not self.blocks:
+            return ""
+        work = self.trial(definition, query.executions[-1])
+        if work is None or work.buffers * GAIN > self.blocks:
+            return ""
+        where = f"tried at {format_count(self.size)} rows"
+        return f"     {where}: buffers {format_count(self.blocks)} → {format_count(work.buffers)}"
+
+
+def fewer_statements(query: QueryEvidence | None) -> str:
+    """The way out for a statement that is sent more often the more rows there are; None where several are."""
+    option = query.repetition.origin.option if query and query.repetition and query.repetition.origin else ""
+    return f"load them with their parents: {option}" if option else ONE_STATEMENT
+
+
+def growth_fix(query: QueryEvidence, tree: Sequence[str], tried: Tried) -> str:
+    """The way out for a statement whose plan at the largest size is ``tree``."""
     for definition in dict.fromkeys(_indexes(tree)):
-        if proof := _tried(definition, query, trial):
+        if proof := tried.proof(definition, query):
             return f"{definition};{proof}"
     return SEEK if _OFFSET.search(query.sql) else LESS
-
-
-def _tried(definition: str, query: QueryEvidence, trial: Trial) -> str:
-    """The proof that the index helps, in the test's own database; empty if it does not."""
-    if not query.executions or query.writes or query.work is None:
-        return ""
-    tried, each = trial(definition, query.executions[-1]), query.work.buffers // len(query.executions)
-    if tried is None or tried.buffers * GAIN > each:
-        return ""
-    return f"     tried: buffers {format_count(each)} → {format_count(tried.buffers)}"
 
 
 def _indexes(tree: Sequence[str]) -> Iterator[str]:

@@ -89,7 +89,9 @@ class State:
         from pytest_perfbudget.session.growth.scales import Scales, grows
 
         called = invocation(self.config, self.arguments, self.options.env)
-        return Scales(self.place, self.options, called, lambda: asking(marks, self.promises, grows))
+        scales = Scales(self.place, self.options, called, lambda: asking(marks, self.promises, grows))
+        self.config.add_cleanup(scales.close)
+        return scales
 
     @cached_property
     def promises(self) -> Promises:

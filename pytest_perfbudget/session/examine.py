@@ -160,7 +160,7 @@ class Examiner:
         if self._options.explain:
             return evidence, latency + load
         evidence, compared = compare_times(budget, evidence, self._place, self._reference, why)
-        evidence, grown = measure_growth(budget, evidence, self._place, self._scales, self._options.debugger)
+        evidence, grown = measure_growth(budget, evidence, self._scales, self._options.debugger)
         return evidence, latency + load + compared + grown
 
     def _asked(self, budget: Budget, evidence: TestEvidence) -> Needs:

@@ -58,7 +58,7 @@ def _unseen(
 
 def _finding(one: Judged, sized: Sequence[Sized]) -> Finding:
     query, over = one.query, one.state is State.BEYOND
-    said = one.growth.reason
+    said = one.growth.reason.partition("; ")[0]
     return Finding(
         code=KEY,
         verdict=Verdict.OVER if over else Verdict.UNJUDGED,
@@ -87,10 +87,11 @@ def _cause(one: Judged, sized: Sequence[Sized]) -> str:
     if one.query is None:
         return "no statement by itself grows so: their number does, or each is another one at each size"
     first, last = (size.queries[one.query.key] for size in (sized[0], sized[-1]))
+    said = [str(one.growth.flips[-1])] if one.growth.flips else []
     if is_repeated(first, last):
         small, large = (format_count(size.size) for size in (sized[0], sized[-1]))
-        return f"the statement is sent {first.calls:,} times at {small} rows and {last.calls:,} times at {large}"
-    return str(one.growth.flips[-1]) if one.growth.flips else ""
+        said = [f"it is sent {first.calls:,} times at {small} rows and {last.calls:,} times at {large}", *said]
+    return "\n".join(said)
 
 
 def unjudged(limit: GrowthLimit, why: str, query: QueryEvidence | None = None, output: str = "") -> Finding:

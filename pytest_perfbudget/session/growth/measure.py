@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
-from pytest_perfbudget.advice.growing import growth_fix
+from pytest_perfbudget.advice.growing import Tried, fewer_statements, growth_fix
 from pytest_perfbudget.budgets.budget import Budget, GrowthLimit
 from pytest_perfbudget.errors import PerfbudgetError
 from pytest_perfbudget.measure.growth import RANGE, SIZES
@@ -15,7 +16,6 @@ from pytest_perfbudget.model import Finding, TestEvidence, Verdict
 from pytest_perfbudget.session.against.child import NoReferenceError
 from pytest_perfbudget.session.against.parcel import Given, GivenTest
 from pytest_perfbudget.session.growth.scales import Scales, grows
-from pytest_perfbudget.session.place import Place
 from pytest_perfbudget.units import format_count
 from pytest_perfbudget.verdict.growth import growth_findings, unjudged
 from pytest_perfbudget.verdict.sizes import Judged, Sent, Sized, is_repeated, judge_sizes
@@ -31,7 +31,7 @@ Taken = dict[int, tuple[Given, GivenTest]]
 
 
 def measure_growth(
-    budget: Budget, evidence: TestEvidence, place: Place, scales: Scales | None, debugger: str
+    budget: Budget, evidence: TestEvidence, scales: Scales | None, debugger: str
 ) -> tuple[TestEvidence, tuple[Finding, ...]]:
     """The evidence with what grows how, and the findings about it."""
     if not grows(budget) or scales is None:
@@ -40,13 +40,13 @@ def measure_growth(
     if debugger:
         return evidence, (unjudged(limit, f"under {debugger} nothing is run at other sizes"),)
     try:
-        return _grown(budget, evidence, place, scales, limit)
+        return _grown(budget, evidence, scales, limit)
     except PerfbudgetError as error:
         return evidence, (unjudged(limit, error.what, output=error.remedy),)
 
 
 def _grown(
-    budget: Budget, evidence: TestEvidence, place: Place, scales: Scales, limit: GrowthLimit
+    budget: Budget, evidence: TestEvidence, scales: Scales, limit: GrowthLimit
 ) -> tuple[TestEvidence, tuple[Finding, ...]]:
     taken = _taken(evidence.test, scales)
     sized, why = _sized(taken)
@@ -54,7 +54,7 @@ def _grown(
         return evidence, (unjudged(limit, why),)
     judged = judge_sizes(budget, evidence, sized)
     for _ in range(MORE):
-        scale = _between(judged, sized) or _above(judged, sized, scales.all[-1])
+        scale = _between(judged, sized) or _above(judged, scales.all[-1], taken)
         if scale is None:
             break
         try:
@@ -63,18 +63,21 @@ def _grown(
             break
         sized, why = _sized(taken)
         judged = judge_sizes(budget, evidence, sized)
-    findings = [_with_fix(one, evidence, sized, place) for one in growth_findings(budget, evidence, judged, sized)]
+    findings = [_with_fix(one, evidence, sized, scales) for one in growth_findings(budget, evidence, judged, sized)]
     return replace(evidence, growth=tuple(one.grown for one in judged)), tuple(findings)
 
 
-def _with_fix(finding: Finding, evidence: TestEvidence, sized: Sequence[Sized], place: Place) -> Finding:
+def _with_fix(finding: Finding, evidence: TestEvidence, sized: Sequence[Sized], scales: Scales) -> Finding:
+    """What helps, tried at the largest size."""
     if finding.verdict is not Verdict.OVER:
         return finding
     query = next((one for one in evidence.queries if one.key == finding.query), None)
-    first, last = ((one.queries[query.key] if query else None) for one in (sized[0], sized[-1]))
-    tree = last.plan.tree if last and last.plan else ()
-    repeats = bool(first and last and is_repeated(first, last))
-    return replace(finding, fix=growth_fix(query, tree, place.try_index, repeats=repeats))
+    if query is None or is_repeated(sized[0].queries[query.key], sized[-1].queries[query.key]):
+        return replace(finding, fix=fewer_statements(query))
+    last = sized[-1].queries[query.key]
+    blocks = last.record.work.buffers // last.calls if last.record.work else 0
+    tried = Tried(partial(scales.try_index, sized[-1].scale), sized[-1].size, blocks)
+    return replace(finding, fix=growth_fix(query, last.plan.tree if last.plan else (), tried))
 
 
 def _taken(test: str, scales: Scales) -> Taken:
@@ -125,7 +128,9 @@ def _between(judged: Sequence[Judged], sized: Sequence[Sized]) -> int | None:
     return None
 
 
-def _above(judged: Sequence[Judged], sized: Sequence[Sized], largest: int) -> int | None:
-    """A larger scale, once, where the sizes so far leave something open."""
-    undecided = any(one.state is State.UNDECIDED and one.gated for one in judged)
-    return largest * LARGER if undecided and sized[-1].scale <= largest else None
+def _above(judged: Sequence[Judged], largest: int, taken: Taken) -> int | None:
+    """A larger scale, once, where the sizes so far leave something open and nothing is beyond its bound."""
+    states = {one.state for one in judged if one.gated}
+    if State.BEYOND in states or State.UNDECIDED not in states or max(taken) > largest:
+        return None
+    return largest * LARGER

@@ -15,18 +15,22 @@ from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
 
+from pytest_perfbudget.advice.trial import try_index
 from pytest_perfbudget.budgets.budget import Budget
 from pytest_perfbudget.errors import PerfbudgetError
 from pytest_perfbudget.measure.growth import RANGE
+from pytest_perfbudget.model import Statement, Work
 from pytest_perfbudget.postgres.multiply import factors
 from pytest_perfbudget.postgres.scale import takes_scale
+from pytest_perfbudget.postgres.templates import attach
 from pytest_perfbudget.session.against import child
 from pytest_perfbudget.session.against.child import NoReferenceError
 from pytest_perfbudget.session.against.invocation import Invocation
 from pytest_perfbudget.session.against.parcel import Given, GivenTest, Order
 from pytest_perfbudget.session.against.worktree import Tree
 from pytest_perfbudget.session.options import Options
-from pytest_perfbudget.session.place import Place
+from pytest_perfbudget.session.place import PATIENCE, Place
+from pytest_perfbudget.session.succession import Succession
 from pytest_perfbudget.units import format_count, format_seconds
 
 _EVERYTHING = Path("/")
@@ -48,6 +52,7 @@ class Scales:
         """``tests`` gives the node ids of what asks for growth, with what is captured of each."""
         self._place, self._options, self._invocation, self._tests = place, options, invocation, tests
         self._given: dict[int, Given | NoReferenceError] = {}
+        self._databases: dict[int, Succession] = {}
         self._spent = 0.0
 
     @cached_property
@@ -84,6 +89,25 @@ class Scales:
             raise NoReferenceError(f"at {self.described(scale)} the test {first}", remedy="\n".join(rest))
         return given, found
 
+    def try_index(self, scale: int, definition: str, statement: Statement) -> Work | None:
+        """The work of a read at that scale if the index were there, in a database made for it; None if it fails."""
+        server = self._place.server
+        template = attach(server, self._at(scale).template)
+        if template is None:
+            return None
+        if scale not in self._databases:
+            self._databases[scale] = Succession(server, template, f"{self._place.database}_at_{scale}")
+        name = self._databases[scale].fresh("growth").name
+        with server.connect(name) as connection:
+            connection.execute(PATIENCE)
+            return try_index(connection, definition, statement, server.major)
+
+    def close(self) -> None:
+        """Drop the databases."""
+        for database in self._databases.values():
+            database.close(keep=False)
+        self._databases.clear()
+
     def _at(self, scale: int) -> Given:
         found = self._given.get(scale)
         if found is None:
@@ -105,7 +129,7 @@ class Scales:
         order = Order.of(self._options, tests, scale=scale)
         try:
             with (
-                self._place.progress(f"running {len(tests)} tests at {self.described(scale)}"),
+                self._place.progress(f"running what grows at {self.described(scale)}"),
                 tempfile.TemporaryDirectory(prefix="perfbudget-growth-") as private,
             ):
                 command = self._invocation.command(_HERE, tests, Path(private))

@@ -76,7 +76,7 @@ def test_rows_thrown_away_count_where_blocks_do_not_grow() -> None:
 def test_a_statement_that_is_sent_more_often_says_so() -> None:
     sized = [at(size, *[statement(scan(blocks=4))] * (size // 100), calls=size // 100) for size in SIZES]
     _, (finding,) = judged(sized)
-    assert finding.cause == "the statement is sent 10 times at 1,000 rows and 640 times at 64,000"
+    assert finding.cause == "it is sent 10 times at 1,000 rows and 640 times at 64,000"
 
 
 def test_statements_that_differ_at_each_size_are_found_in_their_sum() -> None:
