@@ -85,13 +85,14 @@ class Order:
 @dataclass(frozen=True, slots=True)
 class GivenQuery:
     """A statement of the reference as a baseline would keep it, and its last execution, to be repeated. ``calls`` are
-    its executions, ``reads`` the tables in its plans, ``seconds`` what the last one took again and again, where the run
-    was at a scale of its own."""
+    its executions, ``rows`` what passed through all nodes of their plans, ``reads`` the tables in them, ``seconds``
+    what the last one took again and again, where the run was at a scale of its own."""
 
     record: QueryRecord
     last: Statement
     writes: bool
     calls: int = 1
+    rows: int = 0
     reads: tuple[str, ...] = ()
     seconds: tuple[float, ...] = ()
 

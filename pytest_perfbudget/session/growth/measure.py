@@ -110,7 +110,11 @@ def _sized(taken: Taken) -> tuple[list[Sized], str]:
     if sorted(set(sizes)) != sizes:
         return [], f"{name} does not grow at each scale: {', '.join(map(format_count, sizes))} rows"
     return [
-        Sized(scale, max(size, 2), {one.record.key: Sent(one.record, one.calls, one.seconds) for one in test.queries})
+        Sized(
+            scale,
+            max(size, 2),
+            {one.record.key: Sent(one.record, one.calls, one.rows, one.seconds) for one in test.queries},
+        )
         for scale, size, (_, test) in zip(sorted(taken), sizes, ordered, strict=True)
     ], ""
 

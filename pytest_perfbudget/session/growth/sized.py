@@ -8,38 +8,43 @@ from time import perf_counter
 
 from pytest_perfbudget.baselines.record import query_record
 from pytest_perfbudget.model import QueryEvidence
+from pytest_perfbudget.plans.facts import rows_handled
+from pytest_perfbudget.plans.node import Node
 from pytest_perfbudget.plans.recent import parsed
 from pytest_perfbudget.plans.relations import Ancestors
 from pytest_perfbudget.session.against.parcel import GivenQuery
 from pytest_perfbudget.session.place import Place
 from pytest_perfbudget.statements import Kind, kind
 
-WARM_UP, SAMPLES = 3, 12
-LONGEST = 0.4
+WARM_UP, SAMPLES = 2, 8
+LONGEST = 0.2
 """Seconds for which one statement is executed again at most: its times are reported, not judged."""
 
 
 def sized(place: Place, query: QueryEvidence) -> GivenQuery:
     """The statement with its executions, the tables it read, and what its last execution takes."""
     return GivenQuery(
-        query_record(query),
-        replace(query.executions[-1], plans=[], params=(), types=(), formats=()),
-        query.writes,
-        query.calls,
-        tuple(dict.fromkeys(_reads(query, place.facts.ancestors))),
-        _seconds(place, query),
+        record=query_record(query),
+        last=replace(query.executions[-1], plans=[], params=(), types=(), formats=()),
+        writes=query.writes,
+        calls=query.calls,
+        rows=sum(map(rows_handled, _nodes(query))),
+        reads=tuple(dict.fromkeys(_reads(query, place.facts.ancestors))),
+        seconds=_seconds(place, query),
     )
+
+
+def _nodes(query: QueryEvidence) -> Iterator[Node]:
+    return (node for one in query.executions for document in one.plans for node in parsed(document).nodes)
 
 
 def _reads(query: QueryEvidence, ancestors: Ancestors) -> Iterator[str]:
     """Tables by the names in the plans, partitioned ones for their partitions."""
-    for execution in query.executions:
-        for document in execution.plans:
-            for node in parsed(document).nodes:
-                if node.relation:
-                    name = f"{node.schema}.{node.relation}" if node.schema else node.relation
-                    above = ancestors.get(name, ())
-                    yield ".".join(above[-1]) if above else name
+    for node in _nodes(query):
+        if node.relation:
+            name = f"{node.schema}.{node.relation}" if node.schema else node.relation
+            above = ancestors.get(name, ())
+            yield ".".join(above[-1]) if above else name
 
 
 def _seconds(place: Place, query: QueryEvidence) -> tuple[float, ...]:
