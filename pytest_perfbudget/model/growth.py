@@ -20,8 +20,8 @@ class Grown:
 
     ``query`` is the statement's key, None for the whole test; ``metric`` is ``buffers``, ``rows`` (that pass through
     the nodes of its plans), ``statements`` or ``time`` (seconds). ``state`` is ``within``, ``beyond`` or ``undecided``;
-    only what is ``gated`` decides anything. ``exponent`` is (value, lower, upper) of the fitted power, the last None where nothing
-    bounds it; ``flips`` are the sizes (below, above) between which the plan is another one.
+    only what is ``gated`` decides anything. ``exponent`` is (value, lower, upper) of the fitted power, the last None
+    where nothing bounds it; ``flips`` are the sizes (below, above) between which the plan is another one.
     """
 
     query: str | None

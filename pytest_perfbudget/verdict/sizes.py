@@ -1,7 +1,7 @@
 """``growth``: the figures of statements and of the whole test at several sizes, against the bound.
 
-Judged are blocks, rows (of joins and thrown away ones, too) and executions: of each statement that is sent at every size, and summed
-over the test, where statements that differ from size to size count as well. Times are reported.
+Judged are blocks, rows (of joins and thrown away ones, too) and executions: of each statement that is sent at every
+size, and summed over the test, where statements that differ from size to size count as well. Times are reported.
 """
 
 from __future__ import annotations
