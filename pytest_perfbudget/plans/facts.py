@@ -41,13 +41,8 @@ def rows_removed(node: Node) -> int:
     return round(sum(map(node.number, REMOVED)) * node.loops)
 
 
-def rows_handled(node: Node) -> int:
-    """Rows produced and thrown away: what passed through the node, over all loops."""
-    return rows(node) + rows_removed(node)
-
-
 def rows_scanned(node: Node) -> int:
-    """Rows a scan looked at: those it produced and those it threw away."""
+    """Rows a scan looked at, or a join or another node dealt with: those it produced and those it threw away."""
     return rows(node) + rows_removed(node)
 
 

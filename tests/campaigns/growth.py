@@ -269,8 +269,8 @@ for page in range(5):
     sql("list_of_all", "n^0.3", False, "select array_agg(id) from orders"),
     sql("sort_of_all_cheaply", "n^0.5", False, "select id from bare order by total, id"),
 )
-"""Further ones, written when the rules of measure/growth.py were settled. ``neighbours`` was the one that was wrong: rows
-that a join produces were not counted then."""
+"""Further ones, written when the rules of measure/growth.py were settled. ``neighbours`` was the one that was wrong:
+rows that a join produces were not counted then."""
 
 SHORT = ("keyset", "loop_over_a_page", "like_prefix", "deep_offset", "loop_over_all_open", "no_index")
 """What the tests try."""

@@ -58,10 +58,13 @@ def _grown(
         if scale is None:
             break
         try:
-            taken[scale] = scales.test(scale, evidence.test)
+            more = {**taken, scale: scales.test(scale, evidence.test)}
         except NoReferenceError:
             break
-        sized, why = _sized(taken)
+        found, why = _sized(more)
+        if why:
+            break
+        taken, sized = more, found
         judged = judge_sizes(budget, evidence, sized)
     findings = [_with_fix(one, evidence, sized, scales) for one in growth_findings(budget, evidence, judged, sized)]
     return replace(evidence, growth=tuple(one.grown for one in judged)), tuple(findings)

@@ -8,7 +8,7 @@ from time import perf_counter
 
 from pytest_perfbudget.baselines.record import query_record
 from pytest_perfbudget.model import QueryEvidence
-from pytest_perfbudget.plans.facts import rows_handled
+from pytest_perfbudget.plans.facts import rows_scanned
 from pytest_perfbudget.plans.node import Node
 from pytest_perfbudget.plans.recent import parsed
 from pytest_perfbudget.plans.relations import Ancestors
@@ -28,7 +28,7 @@ def sized(place: Place, query: QueryEvidence) -> GivenQuery:
         last=replace(query.executions[-1], plans=[], params=(), types=(), formats=()),
         writes=query.writes,
         calls=query.calls,
-        rows=sum(map(rows_handled, _nodes(query))),
+        rows=sum(map(rows_scanned, _nodes(query))),
         reads=tuple(dict.fromkeys(_reads(query, place.facts.ancestors))),
         seconds=_seconds(place, query),
     )
