@@ -112,10 +112,8 @@ def read(
         cache=environ.get("PERFBUDGET_CACHE") or None,
         ci=ci.evidence(environ),
         debugger="--pdb" if options.get("usepdb") else "--trace" if options.get("trace") else "",
-        measure_cap=found["measure_cap"].seconds(),
-        measure_wait=found["measure_wait"].seconds(),
         growth_sizes=_sizes(found["growth_sizes"]),
-        growth_cap=found["growth_cap"].seconds(),
+        **{key: found[key].seconds() for key in ("measure_cap", "measure_wait", "growth_cap")},
         **_recording(options),
     )
     refuse_combinations(result)
