@@ -113,11 +113,15 @@ def read(
         ci=ci.evidence(environ),
         debugger="--pdb" if options.get("usepdb") else "--trace" if options.get("trace") else "",
         growth_sizes=_sizes(found["growth_sizes"]),
-        **{key: found[key].seconds() for key in ("measure_cap", "measure_wait", "growth_cap")},
+        **_durations(found),
         **_recording(options),
     )
     refuse_combinations(result)
     return result
+
+
+def _durations(found: Mapping[str, Found]) -> dict[str, Any]:
+    return {key: found[key].seconds() for key in ("measure_cap", "measure_wait", "growth_cap")}
 
 
 def _recording(options: Mapping[str, Any]) -> dict[str, Any]:
