@@ -107,8 +107,8 @@ def _sized(taken: Taken) -> tuple[list[Sized], str]:
     rows = {name: [given.rows.get(name, 0) for given, _ in ordered] for name in reads}
     growing = {name: counts for name, counts in rows.items() if counts[-1] > counts[0]}
     if not growing:
-        same = ", ".join(f"{name} has {format_count(counts[-1])} rows" for name, counts in rows.items())
-        return [], f"nothing that the test reads grows with the scale: {same or 'it reads no table'} at each"
+        same = ", ".join(f"{name} has {format_count(counts[-1])} rows at each" for name, counts in rows.items())
+        return [], f"nothing that the test reads grows with the scale: {same or 'it reads no table'}"
     name, sizes = max(growing.items(), key=lambda item: item[1][-1])
     if sorted(set(sizes)) != sizes:
         return [], f"{name} does not grow at each scale: {', '.join(map(format_count, sizes))} rows"
