@@ -11,6 +11,7 @@ from pytest_perfbudget.budgets.nearest import did_you_mean
 from pytest_perfbudget.errors import At, BudgetError
 
 if TYPE_CHECKING:
+    from pytest_perfbudget.measure.bound import Bound
     from pytest_perfbudget.plans.patterns import Pattern
 
 ClauseKey = Literal["plan.forbid", "plan.require"]
@@ -97,6 +98,15 @@ class Slowdown:
 
 
 @dataclass(frozen=True, slots=True)
+class GrowthLimit:
+    """``growth``: the upper bound on how work grows with the rows of the tables."""
+
+    bound: Bound
+    text: str
+    at: At
+
+
+@dataclass(frozen=True, slots=True)
 class Budget:
     """What one name promises. ``queries`` narrows to statements by call site or ``/* perf: name */``; ``rules`` are
     those it names, by their codes; ``plan_generic`` is where ``plan.generic`` is true, None where it is not."""
@@ -112,6 +122,7 @@ class Budget:
     latency_writes: bool = False
     latency_regress: Slowdown | None = None
     latency_always: bool = False
+    growth: GrowthLimit | None = None
     clients: int = 1
     route: Route | None = None
     capture: Capture = "call"

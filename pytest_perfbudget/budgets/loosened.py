@@ -24,7 +24,8 @@ def loosened(old: Suite, new: Suite) -> tuple[str, ...]:
 
 def _budget(old: Budget, new: Budget) -> Iterator[str]:
     """What a narrowed query has too."""
-    own = (*_limits(old, new), *_slower(old, new), *_clauses(old, new), *_rules(old, new), *_route(old, new))
+    own = (*_limits(old, new), *_slower(old, new), *_growth(old, new))
+    own += (*_clauses(old, new), *_rules(old, new), *_route(old, new))
     yield from (f"{new.name}: {line}" for line in own)
     for name, before in old.queries.items():
         after = new.queries.get(name)
@@ -51,6 +52,14 @@ def _slower(old: Budget, new: Budget) -> Iterator[str]:
         yield f"latency.regress {before.text} → {after.text}  ({after.at})"
     if before and old.latency_always and not new.latency_always:
         yield f"latency.always true → false  ({new.at})"
+
+
+def _growth(old: Budget, new: Budget) -> Iterator[str]:
+    before, after = old.growth, new.growth
+    if before and after is None:
+        yield f"growth {before.text} → not held to  (was at {before.at})"
+    elif before and after and after.bound.rank > before.bound.rank:
+        yield f"growth {before.text} → {after.text}  ({after.at})"
 
 
 def _clauses(old: Budget, new: Budget) -> Iterator[str]:

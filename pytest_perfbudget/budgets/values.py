@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import cast
 
-from pytest_perfbudget.budgets.budget import Clause, ClauseKey, Limit, Regress, Slowdown
+from pytest_perfbudget.budgets.budget import Clause, ClauseKey, GrowthLimit, Limit, Regress, Slowdown
 from pytest_perfbudget.budgets.entries import Entry
 from pytest_perfbudget.budgets.key import Kind
 from pytest_perfbudget.budgets.nearest import did_you_mean
@@ -127,6 +127,25 @@ def slowdown(entry: Entry) -> Slowdown:
         words = f"is not between {LEAST:.0%} and {MOST:.0%}"
         raise entry.refuse(words, "half of it must stand out from the noise of a machine", f"write {entry.key.example}")
     return Slowdown(share, entry.places.text(entry.path, entry.value), entry.at)
+
+
+def growth(entry: Entry) -> GrowthLimit:
+    """``"O(log n)"``, an upper bound on growth.
+
+    Raises:
+        BudgetError: no text, or none of the forms.
+    """
+    from pytest_perfbudget.measure.bound import FORMS, parse_bound
+
+    if not isinstance(entry.value, str):
+        raise entry.refuse("is not an upper bound in quotes", f"write {entry.key.example}", f"forms: {FORMS}")
+    try:
+        bound = parse_bound(entry.value)
+    except ValueError as error:
+        raise BudgetError(
+            f"{entry.key.name}: {error}", at=entry.at, remedy=f"for example: {entry.key.example}"
+        ) from None
+    return GrowthLimit(bound, entry.places.text(entry.path, entry.value), entry.at)
 
 
 def _percentage(entry: Entry, value: object) -> float:

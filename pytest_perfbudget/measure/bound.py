@@ -28,6 +28,11 @@ class Bound:
     def constant(self) -> bool:
         return not self.power and not self.logs
 
+    @property
+    def rank(self) -> tuple[float, int]:
+        """Greater for a bound that allows more of large sizes."""
+        return self.power, self.logs
+
     def at(self, size: float) -> float:
         """The bound's value at a size of at least 2, but for a constant factor."""
         return float(size**self.power * math.log(size) ** self.logs)

@@ -1,8 +1,9 @@
 """``growth``: whether work or time stays below its bound as tables grow, and where the plan flips.
 
 Beyond its bound is a figure that grew by more than the bound between the smallest and the largest size, or whose fitted
-exponent is above the bound's, however large the part is that does not grow. A single step, as a B-tree's next level
-makes, is no exponent.
+exponent is above the bound's, however large the part is that does not grow, and that still grows so at the largest
+sizes. A single step, as a B-tree's next level makes, is no exponent. Neither is what levels off: the hundred rows that
+an index finds are on all ten blocks of a small table, and on a hundred of a large one, whatever its size.
 """
 
 from __future__ import annotations
@@ -26,6 +27,10 @@ SETTLED = 3
 """Sizes of the last plan, where they do not suffice for an exponent, that tell that it grows no more than its bound."""
 DRIFT = 0.05
 """Standard deviation of the logarithm of a minimum between moments: what a size's own samples do not show."""
+TAIL = 4
+"""The ratio of sizes over which it is looked at whether a figure still grows."""
+LEVELLING = 0.75
+"""A power over the last tail that is below it, and below it times that of the tail before, levels off."""
 FEWEST = 6
 """Samples of a time at each size."""
 _NORMAL = 1.96
@@ -140,26 +145,56 @@ def _state(ordered: Sequence[Point], bound: Bound, grain: float, slack: float, e
     allowed = _own(bound, ordered) + slack
     if not bound.constant and exponent.upper <= allowed:
         return State.WITHIN
-    if last.lower > (first.upper + grain) * factor:
-        return State.BEYOND
     grown = last.lower > max(first.upper * (1 + slack), first.upper + grain)
-    if not bound.constant and grown and exponent.lower > allowed and _steps(ordered, grain) > 1:
-        return State.BEYOND
+    by_exponent = not bound.constant and grown and exponent.lower > allowed and _steps(ordered, grain) > 1
+    if last.lower > (first.upper + grain) * factor or by_exponent:
+        return State.WITHIN if _since_the_flip(ordered, bound, grain, slack) else _at_the_end(ordered, bound, grain)
     return State.WITHIN if _below(ordered, bound, grain, slack) else State.UNDECIDED
+
+
+def _at_the_end(ordered: Sequence[Point], bound: Bound, grain: float) -> State:
+    """Of a figure that has grown beyond its bound: whether it still does, or levels off."""
+    last, before = ordered[-1], _tail(ordered)
+    if before is None:
+        return State.BEYOND
+    factor = bound.factor(before.size, last.size)
+    if last.upper <= max(before.lower * factor, before.lower + grain) and before.plan == last.plan:
+        return State.WITHIN
+    earlier = _tail(ordered[: ordered.index(before) + 1])
+    if earlier is None or not earlier.plan == before.plan == last.plan:
+        return State.BEYOND
+    now, then = _power(before, last), _power(earlier, before)
+    return State.UNDECIDED if now < LEVELLING * min(1.0, then) else State.BEYOND
+
+
+def _tail(ordered: Sequence[Point]) -> Point | None:
+    """The largest size that the last one is far enough above."""
+    last = ordered[-1]
+    return next((point for point in reversed(ordered) if point.size * TAIL <= last.size * (1 + SLACK)), None)
+
+
+def _power(below: Point, above: Point) -> float:
+    if min(below.figure, above.figure) <= 0:
+        return math.inf if above.figure > below.figure else 0.0
+    return math.log(above.figure / below.figure) / math.log(above.size / below.size)
 
 
 def _below(ordered: Sequence[Point], bound: Bound, grain: float, slack: float) -> bool:
     """Whether the largest size's figure is no more than the bound makes of the smallest's, or of the first one's of the
     last plan if at least :data:`SETTLED` sizes have it."""
-    last = ordered[-1]
-    starts = [ordered[0]]
-    if flips := list(found_flips(ordered)):
-        settled = [point for point in ordered if point.size >= flips[-1].above]
-        starts += settled[:1] if len(settled) >= SETTLED else []
-    return any(
-        last.upper <= max(start.lower * bound.factor(start.size, last.size) * (1 + slack), start.lower + grain)
-        for start in starts
-    )
+    return _no_more(ordered[0], ordered[-1], bound, grain, slack) or _since_the_flip(ordered, bound, grain, slack)
+
+
+def _since_the_flip(ordered: Sequence[Point], bound: Bound, grain: float, slack: float) -> bool:
+    """Whether enough sizes of the last plan show that it grows no more than its bound."""
+    flips = list(found_flips(ordered))
+    settled = [point for point in ordered if flips and point.size >= flips[-1].above]
+    return len(settled) >= SETTLED and _no_more(settled[0], settled[-1], bound, grain, slack)
+
+
+def _no_more(start: Point, last: Point, bound: Bound, grain: float, slack: float) -> bool:
+    """Whether a figure grew by no more than the bound allows."""
+    return last.upper <= max(start.lower * bound.factor(start.size, last.size) * (1 + slack), start.lower + grain)
 
 
 def _own(bound: Bound, ordered: Sequence[Point]) -> float:

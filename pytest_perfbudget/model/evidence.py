@@ -7,6 +7,7 @@ from typing import Any
 
 from pytest_perfbudget.model.against import Against
 from pytest_perfbudget.model.fetched import Fetched
+from pytest_perfbudget.model.growth import Grown
 from pytest_perfbudget.model.plan_evidence import PlanEvidence
 from pytest_perfbudget.model.probes import GenericEvidence, Probes, RuleNote
 from pytest_perfbudget.model.repetition import Origin, Repetition
@@ -169,7 +170,7 @@ class Environment:
 @dataclass(frozen=True, slots=True)
 class TestEvidence:
     """Everything one marked test showed. ``notes`` say what of server and seed is not as the settings ask for; ``used``
-    is what was measured of it as a whole, where its budget asked for it."""
+    is what was measured of it as a whole, ``growth`` at other sizes of the database, where its budget asked for it."""
 
     __test__ = False
 
@@ -180,3 +181,4 @@ class TestEvidence:
     environment: Environment
     notes: tuple[str, ...] = ()
     used: tuple[Used, ...] = ()
+    growth: tuple[Grown, ...] = ()

@@ -42,7 +42,7 @@ def rows_removed(node: Node) -> int:
 
 
 def rows_scanned(node: Node) -> int:
-    """Rows a scan looked at: those it produced and those it threw away."""
+    """Rows a scan looked at, or a join or another node dealt with: those it produced and those it threw away."""
     return rows(node) + rows_removed(node)
 
 

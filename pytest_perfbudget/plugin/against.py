@@ -1,18 +1,18 @@
-"""``--perf-against``: how this pytest was called, and what of its tests is compared."""
+"""``--perf-against`` and ``growth``: how this pytest was called, and which of its tests are run in another process."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from pytest_perfbudget.errors import PerfbudgetError
-from pytest_perfbudget.session.against.compare import asks
 from pytest_perfbudget.session.against.invocation import Invocation, without_paths
 
 if TYPE_CHECKING:
     import pytest
 
+    from pytest_perfbudget.budgets.budget import Budget
     from pytest_perfbudget.plugin.marker import Marked
     from pytest_perfbudget.session.promises import Promises
 
@@ -33,6 +33,7 @@ def invocation(config: pytest.Config, arguments: Mapping[str, Any], exported: tu
         folder=config.invocation_params.dir,
         path=tuple(sys.path),
         exported=exported,
+        caches=_there(config, "cacheprovider"),
     )
 
 
@@ -40,7 +41,7 @@ def _there(config: pytest.Config, name: str) -> bool:
     return bool(config.pluginmanager.hasplugin(name) or config.pluginmanager.hasplugin(f"pytest_{name.lstrip('_')}"))
 
 
-def compared(marks: Mapping[Any, Marked], promises: Promises) -> dict[str, str]:
+def asking(marks: Mapping[Any, Marked], promises: Promises, asks: Callable[[Budget], bool]) -> dict[str, str]:
     """The tests whose budget asks for it, with what it captures of each."""
     found: dict[str, str] = {}
     for mark in marks.values():

@@ -26,8 +26,8 @@ class Lifecycle:
 
     def __init__(self, state: State, marks: Mapping[pytest.Item, Marked]) -> None:
         self._state, self._marks = state, marks
-        reference = state.reference(marks)
-        self._examiner = Examiner(state.place, state.promises, state.options, state.parts, reference)
+        reference, scales = state.reference(marks), state.scales(marks)
+        self._examiner = Examiner(state.place, state.promises, state.options, state.parts, reference, scales)
 
     @pytest.hookimpl
     def pytest_runtest_setup(self, item: pytest.Item) -> None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pytest_perfbudget.plugin.marker import Marked
     from pytest_perfbudget.session.against.parcel import Order
     from pytest_perfbudget.session.against.reference import Reference
+    from pytest_perfbudget.session.growth.scales import Scales
     from pytest_perfbudget.session.options import Options
     from pytest_perfbudget.session.parts import Parts
     from pytest_perfbudget.session.place import Place
@@ -73,13 +74,24 @@ class State:
         """The reference of ``--perf-against`` for these tests."""
         if not self.options.against:
             return None
-        from pytest_perfbudget.plugin.against import compared, invocation
+        from pytest_perfbudget.plugin.against import asking, invocation
+        from pytest_perfbudget.session.against.compare import asks
         from pytest_perfbudget.session.against.reference import Reference
 
         called = invocation(self.config, self.arguments, self.options.env)
-        reference = Reference(self.place, self.options, called, lambda: compared(marks, self.promises))
+        reference = Reference(self.place, self.options, called, lambda: asking(marks, self.promises, asks))
         self.config.add_cleanup(reference.close)
         return reference
+
+    def scales(self, marks: Mapping[pytest.Item, Marked]) -> Scales:
+        """Where ``growth`` of these tests is judged."""
+        from pytest_perfbudget.plugin.against import asking, invocation
+        from pytest_perfbudget.session.growth.scales import Scales, grows
+
+        called = invocation(self.config, self.arguments, self.options.env)
+        scales = Scales(self.place, self.options, called, lambda: asking(marks, self.promises, grows))
+        self.config.add_cleanup(scales.close)
+        return scales
 
     @cached_property
     def promises(self) -> Promises:

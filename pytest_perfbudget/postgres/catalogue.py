@@ -21,6 +21,15 @@ select n.nspname, c.relname, pg_table_is_visible(c.oid), (
 ) / current_setting('block_size')::bigint
 from pg_class c join pg_namespace n on n.oid = c.relnamespace
 where c.relkind in ('r', 'p', 'm') and {USER}"""
+_ROWS = f"""
+select n.nspname, c.relname, pg_table_is_visible(c.oid), (
+    select coalesce(sum(greatest(l.reltuples, 0)), 0)
+    from (select c.oid as relid where c.relkind <> 'p' union all
+          select relid from pg_partition_tree(c.oid) where isleaf and c.relkind = 'p') t
+    join pg_class l on l.oid = t.relid
+)
+from pg_class c join pg_namespace n on n.oid = c.relnamespace
+where c.relkind in ('r', 'p', 'm') and {USER}"""
 _INDEXES = f"""
 select n.nspname, c.relname, pg_table_is_visible(c.oid), pg_get_indexdef(c.oid)
 from pg_class c join pg_namespace n on n.oid = c.relnamespace
@@ -48,6 +57,14 @@ def pages(connection: psycopg.Connection) -> dict[str, int]:
     rows = connection.execute(_PAGES).fetchall()
     found = {f"{schema}.{table}": int(blocks) for schema, table, _, blocks in rows}
     return found | {table: int(blocks) for _, table, visible, blocks in rows if visible}
+
+
+def rows(connection: psycopg.Connection) -> dict[str, int]:
+    """Rows of each table as ANALYZE found them, which reads all of a seeded table but a very large one; a partitioned
+    table has those of its partitions. Names as in ``pages``."""
+    found = connection.execute(_ROWS).fetchall()
+    named = {f"{schema}.{table}": int(count) for schema, table, _, count in found}
+    return named | {table: int(count) for _, table, visible, count in found if visible}
 
 
 def indexes(connection: psycopg.Connection) -> dict[str, str]:

@@ -28,6 +28,7 @@ from pytest_perfbudget.model import (
     TestResult,
     Work,
 )
+from pytest_perfbudget.model.growth import Grown
 from pytest_perfbudget.model.resources import Used
 
 FORMAT = 1
@@ -82,6 +83,7 @@ def _test(test: TestResult) -> dict[str, Any]:
         "findings": [_finding(finding) for finding in test.findings],
         "queries": [_query(query) for query in test.evidence.queries] if test.evidence else [],
         "used": [_used(one) for one in test.evidence.used] if test.evidence else [],
+        "growth": [_grown(one) for one in test.evidence.growth] if test.evidence else [],
     }
 
 
@@ -122,6 +124,20 @@ def _query(query: QueryEvidence) -> dict[str, Any]:
 
 def _used(used: Used) -> dict[str, Any]:
     return {"key": used.key, "value": used.value, "unit": used.unit, "note": used.note}
+
+
+def _grown(grown: Grown) -> dict[str, Any]:
+    return {
+        "query": grown.query,
+        "metric": grown.metric,
+        "bound": grown.bound,
+        "state": grown.state,
+        "reason": grown.reason,
+        "gated": grown.gated,
+        "exponent": list(grown.exponent) if grown.exponent else None,
+        "points": [{"rows": one.size, "figure": one.figure, "plan": one.plan or None} for one in grown.points],
+        "flips": [list(flip) for flip in grown.flips],
+    }
 
 
 def _plan(plan: PlanEvidence) -> dict[str, Any]:

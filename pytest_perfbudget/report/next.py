@@ -11,10 +11,10 @@ from pytest_perfbudget.model import Finding, Verdict
 WIDEST = 72
 """Columns within which commands are aligned; what is longer stands out of line rather than push the others away."""
 
-_CLAUSES = ("plan.forbid", "plan.require", "plan.generic")
+_CLAUSES = ("plan.forbid", "plan.require", "plan.generic", "growth")
 _RULE = re.compile(r"[A-Z]+\d+")
 
-PROMISED = ("plan.forbid", "plan.require", "query.", "queries")
+PROMISED = ("plan.forbid", "plan.require", "query.", "queries", "growth")
 """Codes of what a budget says outright: no update of a baseline changes it."""
 
 

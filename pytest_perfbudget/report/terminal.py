@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from pytest_perfbudget.model import Problem, RunResult, TestResult, Verdict
 from pytest_perfbudget.report import against
+from pytest_perfbudget.report.growth import growths
 from pytest_perfbudget.report.latencies import latencies, resources
 from pytest_perfbudget.report.lines import labelled
 from pytest_perfbudget.report.tables import table
@@ -37,6 +38,7 @@ def summary(result: RunResult, verbosity: int) -> list[str]:
     if verbosity >= 1:
         lines += _section("latencies", latencies(judged, verbosity))
         lines += _section("resources", resources(judged))
+        lines += _section("growth", growths(judged, verbosity))
         lines += _section("times against the reference", list(against.times(judged)))
     if shown:
         lines += _section("not as profile and seed would have it", _notes(judged))

@@ -19,6 +19,8 @@ from pytest_perfbudget.rules.subject import EVIDENCE
 from pytest_perfbudget.session.against.compare import compare_times
 from pytest_perfbudget.session.against.reference import Reference
 from pytest_perfbudget.session.disturbed import disturbed
+from pytest_perfbudget.session.growth.measure import measure_growth
+from pytest_perfbudget.session.growth.scales import Scales
 from pytest_perfbudget.session.load import measure_load
 from pytest_perfbudget.session.options import Options
 from pytest_perfbudget.session.parts import Parts
@@ -39,10 +41,16 @@ class Examiner:
     """Holds the test under examination between ``prepare`` and ``examine``."""
 
     def __init__(
-        self, place: Place, promises: Promises, options: Options, parts: Parts, reference: Reference | None = None
+        self,
+        place: Place,
+        promises: Promises,
+        options: Options,
+        parts: Parts,
+        reference: Reference | None = None,
+        scales: Scales | None = None,
     ) -> None:
         self._place, self._promises, self._options, self._parts = place, promises, options, parts
-        self._reference = reference
+        self._reference, self._scales = reference, scales
         self._test = ""
         self._budget: Budget | None = None
         self._prober = Prober(place)
@@ -145,14 +153,15 @@ class Examiner:
         return evidence, judgement
 
     def _clocked(self, budget: Budget, evidence: TestEvidence) -> tuple[TestEvidence, tuple[Finding, ...]]:
-        """The evidence with what only a clock can say, and the findings about it."""
+        """The evidence with what only a clock or other sizes can say, and the findings about it."""
         why = disturbed(self._options.debugger)
         evidence, latency = time_queries(budget, evidence, self._place, why)
         evidence, load = measure_load(budget, evidence, self._place, why)
         if self._options.explain:
             return evidence, latency + load
         evidence, compared = compare_times(budget, evidence, self._place, self._reference, why)
-        return evidence, latency + load + compared
+        evidence, grown = measure_growth(budget, evidence, self._scales, self._options.debugger)
+        return evidence, latency + load + compared + grown
 
     def _asked(self, budget: Budget, evidence: TestEvidence) -> Needs:
         """What the budget's rules need to know of each query; who reads --perf-explain wants to hear every rule."""

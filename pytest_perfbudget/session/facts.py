@@ -21,12 +21,14 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class Facts:
     """The stamp of the seeded database, its tables' sizes in 8 kB pages, their names with and without schema, what each
-    partition is a part of (``catalogue.ancestors``), and what is otherwise than profile and seed would have it."""
+    partition is a part of (``catalogue.ancestors``), their rows, and what is otherwise than profile and seed would have
+    it."""
 
     environment: Environment
     pages: Mapping[str, int]
     tables: frozenset[str]
     ancestors: Ancestors
+    rows: Mapping[str, int]
     notes: tuple[str, ...] = ()
 
 
@@ -37,5 +39,6 @@ def facts(connection: psycopg.Connection[Any], server: Server, seed: Seed, templ
         catalogue.pages(connection),
         catalogue.tables(connection),
         catalogue.ancestors(connection),
+        catalogue.rows(connection),
         (*differences(connection, server.profile, server.major), *template.notes),
     )

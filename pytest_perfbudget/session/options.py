@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 CATEGORIES = ("new", "better", "equivalent", "worse", "alternative", "unused")
 """What an update can record. The first three are recorded by ``--perf-update`` alone."""
 
+GROWTH_SIZES = (1_000, 4_000, 16_000, 64_000)
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -24,7 +26,9 @@ class Options:
     are folders of PostgreSQL's programs; ``accept`` the categories recorded besides the default ones; ``env`` the
     variables that get the DSN; ``server_log`` asks for the statements of other processes; ``debugger`` is the option
     that asks pytest for one (``--pdb``). ``measure_cap`` are the seconds that all measuring of a run may take,
-    ``measure_wait`` those that one waits for the tests of other workers to end.
+    ``measure_wait`` those that one waits for the tests of other workers to end. ``growth_sizes`` are the rows of the
+    largest table at which ``growth`` is judged, ``growth_cap`` the seconds that running the tests there may take; in
+    such a run ``scale`` is what the seed is told, 0 in any other.
     """
 
     root: Path
@@ -56,3 +60,6 @@ class Options:
     debugger: str = ""
     measure_cap: float = 300.0
     measure_wait: float = 30.0
+    growth_sizes: tuple[int, ...] = GROWTH_SIZES
+    growth_cap: float = 180.0
+    scale: int = 0

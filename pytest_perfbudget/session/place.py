@@ -20,6 +20,7 @@ from pytest_perfbudget.postgres.dsn import is_dsn
 from pytest_perfbudget.postgres.horizon import Horizon
 from pytest_perfbudget.postgres.log import ServerLog
 from pytest_perfbudget.postgres.markers import database_name
+from pytest_perfbudget.postgres.scale import at_scale
 from pytest_perfbudget.postgres.seed import Seed
 from pytest_perfbudget.postgres.seeders import BUILTIN, Entry
 from pytest_perfbudget.postgres.server import Progress, Server
@@ -118,7 +119,8 @@ class Place:
 
     def _steps(self, entries: Sequence[Entry]) -> Seed:
         options = self._options
-        return Seed.of(entries, options.root, self._parts.seeders or BUILTIN, options.env)
+        seed = Seed.of(entries, options.root, self._parts.seeders or BUILTIN, options.env)
+        return at_scale(seed, options.scale) if options.scale else seed
 
     def open(self) -> None:
         """Have the server running and this process's database there."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import uuid
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -16,7 +17,7 @@ from pytest_perfbudget.postgres.server import Container
 from pytest_perfbudget.session import ci
 from pytest_perfbudget.session.combinations import refuse_combinations
 from pytest_perfbudget.session.found import Found
-from pytest_perfbudget.session.options import CATEGORIES, Options
+from pytest_perfbudget.session.options import CATEGORIES, GROWTH_SIZES, Options
 
 if TYPE_CHECKING:
     from pytest_perfbudget.postgres.profile import Profile
@@ -42,6 +43,8 @@ DEFAULTS: Mapping[str, Any] = {
     "report": [],
     "measure_cap": "5 min",
     "measure_wait": "30 s",
+    "growth_sizes": list(GROWTH_SIZES),
+    "growth_cap": "3 min",
 }
 """Every key of ``[tool.perfbudget]``."""
 
@@ -109,12 +112,16 @@ def read(
         cache=environ.get("PERFBUDGET_CACHE") or None,
         ci=ci.evidence(environ),
         debugger="--pdb" if options.get("usepdb") else "--trace" if options.get("trace") else "",
-        measure_cap=found["measure_cap"].seconds(),
-        measure_wait=found["measure_wait"].seconds(),
+        growth_sizes=_sizes(found["growth_sizes"]),
+        **_durations(found),
         **_recording(options),
     )
     refuse_combinations(result)
     return result
+
+
+def _durations(found: Mapping[str, Found]) -> dict[str, Any]:
+    return {key: found[key].seconds() for key in ("measure_cap", "measure_wait", "growth_cap")}
 
 
 def _recording(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -167,6 +174,19 @@ def _major(found: Found) -> int:
     if not text.isdigit() or not 14 <= int(text) <= 18:
         raise found.refuse("is not a PostgreSQL major", "give 14, 15, 16, 17 or 18")
     return int(text)
+
+
+def _sizes(found: Found) -> tuple[int, ...]:
+    """At least as many, and as far apart, as tell one law of growth from another."""
+    from pytest_perfbudget.measure.growth import RANGE, SIZES
+
+    values = found.value.split(os.pathsep) if isinstance(found.value, str) else found.value
+    whole = isinstance(values, list) and all(str(value).replace("_", "").isdigit() for value in values)
+    sizes = [int(str(value)) for value in values] if whole else []
+    if len(sizes) < SIZES or sizes != sorted(set(sizes)) or sizes[0] < 2 or sizes[-1] < RANGE * sizes[0]:
+        remedy = f"give numbers of rows, {SIZES} or more, each larger, such as {list(GROWTH_SIZES)}"
+        raise found.refuse(f"are not {SIZES} sizes up to {RANGE} times the first", remedy)
+    return tuple(sizes)
 
 
 def _container(found: Mapping[str, Found]) -> Container:

@@ -15,7 +15,7 @@ from typing import IO, Any
 
 from pytest_perfbudget.errors import At, SeedError
 from pytest_perfbudget.postgres import conninfo
-from pytest_perfbudget.postgres.seeders.step import Entry, Project, Target, fields, read_file
+from pytest_perfbudget.postgres.seeders.step import SCALE_VARIABLE, Entry, Project, Target, fields, read_file
 
 _KEYS = {"run": str, "files": list}
 _LINES = 12  # of output in the error
@@ -68,10 +68,15 @@ class Command:
             return sorted(path for path in self.project.root.glob(pattern) if path.is_file())
         return []
 
+    @property
+    def takes_scale(self) -> bool:
+        """Whether the line or a file that it declares speaks of the variable."""
+        return SCALE_VARIABLE.encode() in self.contents()
+
     def run(self, target: Target) -> None:
         """Raises SeedError with the exit code and the last lines of the output."""
         params = conninfo.parse(target.dsn)
-        environment = self._environment(target.dsn, params)
+        environment = self._environment(target, params)
         with tempfile.TemporaryFile() as output:
             code = _run(self.line, str(self.project.root), environment, output)
             if code == 0:
@@ -82,11 +87,12 @@ class Command:
         shown = conninfo.redact("\n".join(lines), params) or "it printed nothing"
         raise SeedError(f"the seed step `{self.line}` failed: {how}", at=At(str(self.project.root)), remedy=shown)
 
-    def _environment(self, dsn: str, params: Mapping[str, str]) -> dict[str, str]:
-        """Ours, but with the database being built in every variable that could name another one."""
-        ours = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
+    def _environment(self, target: Target, params: Mapping[str, str]) -> dict[str, str]:
+        """Ours, but with the database being built in every variable that could name another one, and its scale."""
+        ours = {name: value for name, value in os.environ.items() if not name.startswith(("PG", SCALE_VARIABLE))}
         libpq = {_LIBPQ[key]: value for key, value in params.items() if key in _LIBPQ}
-        return {**ours, **libpq, **dict.fromkeys(("DATABASE_URL", *self.project.variables), dsn)}
+        scale = {SCALE_VARIABLE: str(target.scale)} if target.scale else {}
+        return {**ours, **libpq, **scale, **dict.fromkeys(("DATABASE_URL", *self.project.variables), target.dsn)}
 
 
 class Commands:

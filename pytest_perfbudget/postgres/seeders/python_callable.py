@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import importlib.util
+import inspect
 import re
 import sys
 import traceback
@@ -20,8 +21,8 @@ _CALLABLE = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
 
 @dataclass(frozen=True, slots=True)
 class PythonCallable:
-    """``module:function``, called with the DSN of the database. Its contents are its module's source file: what
-    that module imports is not looked at."""
+    """``module:function``, called with the DSN of the database, and with ``scale`` if it has a parameter of that name
+    and there is one. Its contents are its module's source file: what that module imports is not looked at."""
 
     target: str
     root: Path
@@ -43,11 +44,19 @@ class PythonCallable:
             raise self._error(f"the module {module} is not found")
         return self.target.encode() + b"\0" + Path(spec.origin).read_bytes()
 
+    @property
+    def takes_scale(self) -> bool:
+        """Whether it has the parameter."""
+        with _importable(self.root):
+            return _takes_scale(self._function())
+
     def run(self, target: Target) -> None:
         """Raises SeedError with the line of the user's code that failed."""
         try:
             with _importable(self.root):
-                self._function()(target.dsn)
+                function = self._function()
+                told = {"scale": target.scale} if target.scale and _takes_scale(function) else {}
+                function(target.dsn, **told)
         except SeedError:
             raise
         except Exception as error:
@@ -56,7 +65,7 @@ class PythonCallable:
             at = At(inside[-1].filename, inside[-1].lineno or 0) if inside else None
             raise SeedError(f"the seed {self.target} failed: {type(error).__name__}: {error}", at=at) from error
 
-    def _function(self) -> Callable[[str], object]:
+    def _function(self) -> Callable[..., object]:
         module, _, attribute = self.target.partition(":")
         found: object = importlib.import_module(module)
         for part in attribute.split("."):
@@ -70,6 +79,11 @@ class PythonCallable:
             f"the seed {self.target} cannot be used: {why}",
             remedy="write module:function, importable from the project's root",
         )
+
+
+def _takes_scale(function: Callable[..., object]) -> bool:
+    parameter = inspect.signature(function).parameters.get("scale")
+    return parameter is not None and parameter.kind is not parameter.POSITIONAL_ONLY
 
 
 class Callables:

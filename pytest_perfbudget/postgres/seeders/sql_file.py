@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pytest_perfbudget.postgres.seed_sql import run_script
-from pytest_perfbudget.postgres.seeders.step import Entry, Project, Target, read_file, unpacked
+from pytest_perfbudget.postgres.seeders.step import SCALE, Entry, Project, Target, read_file, unpacked
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +24,15 @@ class SqlFile:
         """Raises SeedError: the file cannot be read."""
         return read_file(self.path)
 
+    @property
+    def takes_scale(self) -> bool:
+        """Whether its text reads the setting."""
+        return SCALE.encode() in unpacked(self.path, self.contents())
+
     def run(self, target: Target) -> None:
         """Raises SeedError with the line of the statement, or of the row, that failed."""
+        if target.scale:
+            target.connection.execute("select set_config(%s, %s, false)", [SCALE, str(target.scale)])
         run_script(target.connection, self.path, unpacked(self.path, self.contents()), target.advance)
 
 

@@ -5,13 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from pytest_perfbudget.errors import SeedError
 from pytest_perfbudget.postgres.server import Advance
 
 if TYPE_CHECKING:
     import psycopg
+
+SCALE = "perfbudget.scale"
+"""The setting of PostgreSQL by which a step in SQL is told the scale."""
+SCALE_VARIABLE = "PERFBUDGET_SCALE"
+"""The environment variable by which a command is told."""
 
 _WORDS = {str: "a text", bool: "true or false", list: "a list of texts"}
 
@@ -22,11 +27,13 @@ Entry = str | Mapping[str, Any]
 @dataclass(frozen=True, slots=True)
 class Target:
     """The database being built. ``connection`` is an autocommit connection to it, ``dsn`` its URL, which may carry a
-    password; ``advance`` is called with the share that is done, 0 to 1, where that is known."""
+    password; ``advance`` is called with the share that is done, 0 to 1, where that is known. ``scale`` is about how
+    many rows the largest table shall have, None where the step decides."""
 
     connection: psycopg.Connection
     dsn: str
     advance: Advance
+    scale: int | None = None
 
 
 class Step(Protocol):
@@ -42,6 +49,15 @@ class Step(Protocol):
 
     def run(self, target: Target) -> None:
         """Raises SeedError; the database is thrown away then."""
+
+
+@runtime_checkable
+class Scalable(Protocol):
+    """A step that may know how to make its tables larger."""
+
+    @property
+    def takes_scale(self) -> bool:
+        """Whether it heeds ``Target.scale``. Raises SeedError: it cannot be read."""
 
 
 @dataclass(frozen=True, slots=True)

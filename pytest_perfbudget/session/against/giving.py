@@ -1,4 +1,5 @@
-"""In the process of the reference: its statements are watched as ours are, and handed over instead of judged."""
+"""In the process of the reference, or of another scale: its statements are watched as ours are, and handed over instead
+of judged."""
 
 from __future__ import annotations
 
@@ -8,12 +9,14 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from pytest_perfbudget.baselines.record import query_record
 from pytest_perfbudget.model import QueryEvidence, Statement
 from pytest_perfbudget.session.against.invocation import installed
 from pytest_perfbudget.session.against.parcel import Given, GivenQuery, GivenTest, Order, packed, unpacked
+from pytest_perfbudget.session.growth.sized import sized
 from pytest_perfbudget.session.place import Place
 from pytest_perfbudget.verdict.gather import gather
 
@@ -70,7 +73,8 @@ class Giver:
         with place.hub.mute():
             place.hub.check()
             evidence = gather(test, budget, place.completed(self._statements), place.facts.environment)
-        self._tests[test] = GivenTest(budget, tuple(_given(query) for query in evidence.queries))
+            give = partial(sized, place) if self._order.scale else _given
+            self._tests[test] = GivenTest(budget, tuple(give(query) for query in evidence.queries))
 
     def failed(self, test: str, budget: str, why: str) -> None:
         """It failed: what it sent until then says nothing."""
@@ -78,10 +82,11 @@ class Giver:
 
     def given(self) -> Given:
         """All of it."""
-        strayed = tuple(_strayed(Path(self._order.top)))
+        strayed = tuple(_strayed(Path(self._order.top))) if self._order.top else ()
         if not any(test.queries for test in self._tests.values()):
             return Given(self._tests, strayed=strayed)
-        return Given(self._tests, self._place.template.hash, self._place.facts.environment, strayed)
+        facts = self._place.facts
+        return Given(self._tests, self._place.template.hash, facts.environment, strayed, dict(facts.rows))
 
 
 def _given(query: QueryEvidence) -> GivenQuery:

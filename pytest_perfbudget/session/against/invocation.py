@@ -18,7 +18,8 @@ _OF_THIS_RUN = ("PYTEST_CURRENT_TEST", "PYTEST_XDIST_", "PYTEST_VERSION", "COV_C
 class Invocation:
     """``arguments`` are those of the command line but the paths; ``quiet`` switches off what other plugins would do
     there (workers, coverage). ``root`` is pytest's rootdir, ``inifile`` its configuration, ``folder`` where it was
-    called. ``path`` is ``sys.path``; ``exported`` are the variables that hold our DSN."""
+    called. ``path`` is ``sys.path``; ``exported`` are the variables that hold our DSN. With ``caches`` pytest has a
+    cache folder, which there is another one."""
 
     arguments: tuple[str, ...]
     quiet: tuple[str, ...]
@@ -27,6 +28,7 @@ class Invocation:
     folder: Path
     path: tuple[str, ...]
     exported: tuple[str, ...]
+    caches: bool = False
 
     def command(self, tree: Tree, tests: Collection[str], private: Path) -> list[str] | None:
         """pytest's arguments in the other tree; None where it has none of the files of ``tests``."""
@@ -37,6 +39,7 @@ class Invocation:
             return None
         inifile = tree.mapped(self.inifile) if self.inifile else None
         ini = ["-c", str(inifile)] if inifile and inifile.is_file() else []
+        ini += ["-o", f"cache_dir={private / 'cache'}"] if self.caches else []
         return [*self.arguments, *self.quiet, f"--rootdir={root}", *ini, f"--basetemp={private / 'tmp'}", *files]
 
     def working_folder(self, tree: Tree) -> Path:

@@ -1,6 +1,7 @@
-"""What this process and the one that runs the reference's tests tell each other, over a socket that both inherit.
+"""What this process and one that runs tests for it (the reference's, or at another scale) tell each other.
 
-Parameters of statements are in it: it is kept in memory, and written nowhere.
+They do so over a socket that both inherit. Parameters of statements are in it: it is kept in memory, and written
+nowhere.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ class Order:
     """To the reference: which server to use, in whose run, and which tests to hand over.
 
     ``tests`` are node ids with what is captured of each (``call`` or ``test``). ``top`` is the checkout whose files
-    must not be used.
+    must not be used, empty where there is none; ``scale`` is what the seed is told, 0 where nothing.
     """
 
     run_id: str
@@ -39,12 +40,13 @@ class Order:
     server_log: bool
     tests: dict[str, str]
     top: str
+    scale: int = 0
 
     @classmethod
-    def of(cls, options: Options, tests: Mapping[str, str], top: str) -> Order:
+    def of(cls, options: Options, tests: Mapping[str, str], top: str = "", scale: int = 0) -> Order:
         return cls(
             run_id=options.run_id,
-            worker=f"{options.worker}_ref",
+            worker=f"{options.worker}_{scale or 'ref'}",
             server=options.server,
             postgres=options.postgres,
             local=options.local,
@@ -54,6 +56,7 @@ class Order:
             server_log=options.server_log,
             tests=dict(tests),
             top=top,
+            scale=scale,
         )
 
     def applied(self, options: Options) -> Options:
@@ -75,16 +78,23 @@ class Order:
             baseline_ref="",
             against="",
             reports=(),
+            scale=self.scale,
         )
 
 
 @dataclass(frozen=True, slots=True)
 class GivenQuery:
-    """A statement of the reference as a baseline would keep it, and its last execution, to be repeated."""
+    """A statement of the reference as a baseline would keep it, and its last execution, to be repeated. ``calls`` are
+    its executions, ``rows`` what passed through all nodes of their plans, ``reads`` the tables in them, ``seconds``
+    what the last one took again and again, where the run was at a scale of its own."""
 
     record: QueryRecord
     last: Statement
     writes: bool
+    calls: int = 1
+    rows: int = 0
+    reads: tuple[str, ...] = ()
+    seconds: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,12 +110,14 @@ class GivenTest:
 @dataclass(frozen=True, slots=True)
 class Given:
     """From the reference: its tests by node id, the hash of its template, the stamp of its database (both empty where
-    no test ran). ``strayed`` are files of the working tree that it imported all the same."""
+    no test ran). ``strayed`` are files of the working tree that it imported all the same; ``rows`` those of its tables
+    (``Facts.rows``)."""
 
     tests: dict[str, GivenTest] = field(default_factory=dict)
     template: str = ""
     environment: Environment | None = None
     strayed: tuple[str, ...] = ()
+    rows: dict[str, int] = field(default_factory=dict)
 
 
 def packed(parcel: Order | Given) -> bytes:

@@ -164,6 +164,53 @@ def test_times_are_judged_as_counts_or_not_at_all(name: str) -> None:
         assert judge_growth(points, parse_bound(beyond), slack=TIME_SLACK).state is not State.WITHIN or name in HIDDEN
 
 
+# What levels off. ``k`` rows, scattered over a table of n / 120 blocks, are found by an index.
+
+FOUR = SIZES[::2]
+
+
+def scattered(k: int, descent: int = 3) -> Callable[[float], float]:
+    """Blocks touched: each block holds at least one of them or none."""
+    return lambda n: descent + round((n / 120) * (1 - math.exp(-k * 120 / n)))
+
+
+@pytest.mark.parametrize("k", [5, 20, 40, 100, 400])
+@pytest.mark.parametrize("bound", ["O(1)", "O(log n)", "n^0.3"])
+def test_rows_found_by_an_index_are_never_beyond_a_bound(k: int, bound: str) -> None:
+    states = [
+        judge_growth(exact(scattered(k), FOUR + more), parse_bound(bound), BLOCKS).state
+        for more in ([], [256_000], [256_000, 1_024_000])
+    ]
+    assert State.BEYOND not in states
+    assert states[-1] is State.WITHIN or k == 400
+
+
+def test_forty_rows_are_known_to_level_off_at_the_four_sizes() -> None:
+    points = exact(scattered(40), FOUR)
+    assert points[-1].figure > 3 * points[0].figure
+    assert judge_growth(points, parse_bound("O(log n)"), BLOCKS).state is State.WITHIN
+
+
+@pytest.mark.parametrize("share", [1 / 3, 1 / 40, 1 / 200])
+def test_a_share_of_the_rows_does_not_level_off(share: float) -> None:
+    points = exact(lambda n: scattered(round(n * share))(n), FOUR)
+    assert judge_growth(points, parse_bound("O(log n)"), BLOCKS).state is State.BEYOND
+
+
+def test_what_another_plan_does_is_not_levelling_off() -> None:
+    points = [counted(n, y, plan) for n, y, plan in zip(FOUR, (4, 4, 3000, 9000), ("a", "a", "b", "b"), strict=True)]
+    assert judge_growth(points, parse_bound("O(log n)"), BLOCKS).state is State.BEYOND
+
+
+def test_growth_until_a_flip_is_forgotten_where_three_sizes_follow_it() -> None:
+    """A table of one block is scanned for each of its rows, then its index is read: 3 blocks in place of 1."""
+    sizes = [20, 80, 320, 452, 640, 1280]
+    points = [counted(n, n * (1 if n < 400 else 3), "scan" if n < 400 else "index") for n in sizes]
+    assert points[-1].figure > 64 * 2 * points[0].figure
+    assert judge_growth(points, parse_bound("O(n)"), BLOCKS).state is State.WITHIN
+    assert judge_growth(points, parse_bound("O(log n)"), BLOCKS).state is State.BEYOND
+
+
 # Recorded on a server, see recorded/README.md.
 
 RECORDED: list[dict[str, Any]] = json.loads((Path(__file__).parent / "recorded" / "growth.json").read_text())

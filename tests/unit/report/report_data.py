@@ -20,6 +20,7 @@ from pytest_perfbudget.model import (
     Verdict,
     Work,
 )
+from pytest_perfbudget.model.growth import Grown, GrowthPoint
 from pytest_perfbudget.model.resources import Used
 
 ENVIRONMENT = Environment("18.6", 18, "deterministic", "embedded", "C.UTF-8", 8192, False, indexes={"i": "btree (a)"})
@@ -89,11 +90,17 @@ def regressed() -> TestResult:
         note="n=40, at least 40.5 ms, noise ±1.3 ms", budget_at=At("budgets/orders.toml", 6),
     )  # fmt: skip
     return result(
-        over, slow, shape, rose, outcome="failed", evidence=replace(evidence(query(latency=LATENCY)), used=USED)
-    )
+        over, slow, shape, rose, outcome="failed",
+        evidence=replace(evidence(query(latency=LATENCY)), used=USED, growth=GROWTH),
+    )  # fmt: skip
 
 
 USED = (Used("cpu.per_call", 0.0021, "s", "n=90 on 3 backends"), Used("memory.peak", 3 << 20, "B", "n=7"))
+POINTS = tuple(GrowthPoint(size, size / 200, "f00d") for size in (1000, 4000, 16_000, 64_000))
+GROWTH = (
+    Grown(ID, "buffers", "O(log n)", "beyond", "grows", True, (1.0, 0.97, 1.03), POINTS, ((4000, 16_000),)),
+    Grown(None, "time", "O(n)", "within", "does not grow", False, (0.0, 0.0, None), POINTS),
+)
 BARS = ((0.031, 39), (0.0418, 1))
 LATENCY = Latency(40, 0.0312, 0.0418, 0.0444, 0.0321, (0.0405, 0.0431), 0.0013, 900, {"generic": 40}, BARS, 1.31)
 PROBLEM = Problem(

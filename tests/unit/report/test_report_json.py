@@ -10,7 +10,7 @@ from typing import Any
 
 import jsonschema
 import pytest
-from report_data import PROBLEM, evidence, query, regressed, result, run
+from report_data import ID, PROBLEM, evidence, query, regressed, result, run
 
 from pytest_perfbudget.model import RunResult, Verdict, Work
 from pytest_perfbudget.report import BUILTIN
@@ -55,6 +55,13 @@ def test_the_figures_of_a_failed_run() -> None:
         {"key": "cpu.per_call", "value": 0.0021, "unit": "s", "note": "n=90 on 3 backends"},
         {"key": "memory.peak", "value": 3 << 20, "unit": "B", "note": "n=7"},
     ]
+    first, second = test["growth"]
+    assert first | {"points": first["points"][:1]} == {
+        "query": ID, "metric": "buffers", "bound": "O(log n)", "state": "beyond", "reason": "grows", "gated": True,
+        "exponent": [1.0, 0.97, 1.03], "points": [{"rows": 1000, "figure": 5.0, "plan": "f00d"}],
+        "flips": [[4000, 16_000]],
+    }  # fmt: skip
+    assert (second["query"], second["exponent"], len(second["points"])) == (None, [0.0, 0.0, None], 4)
     assert test["queries"][0]["latency"] == {
         "n": 40, "p50_ms": 31.2, "p95_ms": 41.8, "p99_ms": 44.4, "mean_ms": 32.1, "ci_ms": [40.5, 43.1],
         "noise_ms": 1.3, "saved": 900, "calibration": 1.31, "states": {"generic": 40}, "bars": [[31.0, 39], [41.8, 1]],

@@ -38,6 +38,14 @@ def test_a_list_in_a_variable_is_split_at_the_path_separator(tmp_path: Path) -> 
     assert found.seed == ("a.sql", "b.sql")
 
 
+def test_the_sizes_of_growth_are_numbers_far_enough_apart(tmp_path: Path) -> None:
+    sizes = "[1000, 2000, 5000, 10_000, 20_000]"
+    found = settings(tmp_path, f'[tool.perfbudget]\ngrowth_sizes = {sizes}\ngrowth_cap = "5 s"')
+    assert (found.growth_sizes, found.growth_cap) == ((1000, 2000, 5000, 10_000, 20_000), 5.0)
+    variable = os.pathsep.join(["100", "200", "400", "800"])
+    assert settings(tmp_path, environ={"PERFBUDGET_GROWTH_SIZES": variable}).growth_sizes == (100, 200, 400, 800)
+
+
 def test_a_profile_is_found_by_its_name_in_the_file_and_among_ours(tmp_path: Path) -> None:
     machine = 'machine = { memory = "16 GB", cores = 4 }\n'
     mine = '[tool.perfbudget.profiles.mine]\nextends = "web"\nsettings = { work_mem = "1MB" }\n'
@@ -70,6 +78,10 @@ def test_a_seed_is_a_list_of_texts_and_tables_or_one_of_them(tmp_path: Path) -> 
         ('[tool.perfbudget]\nstrict = "maybe"', "is not true or false"),
         ("[tool.perfbudget]\nstrict = []", "is not true or false"),
         ("[tool.perfbudget]\ncontainer_tls = { on = true }", "is not true or false"),
+        ("[tool.perfbudget]\ngrowth_sizes = [1000, 4000, 16000]", "are not 4 sizes up to 8 times the first"),
+        ("[tool.perfbudget]\ngrowth_sizes = [1000, 1100, 1200, 1300]", "are not 4 sizes up to 8 times the first"),
+        ("[tool.perfbudget]\ngrowth_sizes = [64000, 4000, 2000, 1000]", "are not 4 sizes up to 8 times the first"),
+        ('[tool.perfbudget]\ngrowth_sizes = ["many"]', "are not 4 sizes up to 8 times the first"),
         ("[tool.perfbudget\n", "is not TOML"),
     ],
 )
