@@ -89,7 +89,8 @@ class Regress:
 
 @dataclass(frozen=True, slots=True)
 class Slowdown:
-    """``latency.regress``: the share by which a statement that is slower must be caught."""
+    """``latency.regress``: the share by which a statement that is slower must be caught; ``latency.baseline``: that by
+    which it may be slower than in recorded runs."""
 
     share: float
     text: str
@@ -112,6 +113,7 @@ class Budget:
     latency_writes: bool = False
     latency_regress: Slowdown | None = None
     latency_always: bool = False
+    latency_baseline: Slowdown | None = None
     clients: int = 1
     route: Route | None = None
     capture: Capture = "call"
@@ -122,7 +124,10 @@ class Budget:
     def timed(self) -> bool:
         """Whether it bounds something that only a clock can say, for which nothing else may run."""
         parts = (self, *self.queries.values())
-        return any(part.latency_regress or any(key.startswith(CLOCKED) for key in part.limits) for part in parts)
+        return any(
+            part.latency_regress or part.latency_baseline or any(key.startswith(CLOCKED) for key in part.limits)
+            for part in parts
+        )
 
     def tables(self) -> tuple[tuple[str, At], ...]:
         """Every table a clause names, nested queries included, with the clause's place; in the order written."""

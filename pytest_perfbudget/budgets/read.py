@@ -12,7 +12,7 @@ from pytest_perfbudget.budgets.entries import Entry, Source, entries
 from pytest_perfbudget.budgets.keys import BY_NAME
 from pytest_perfbudget.budgets.places import Path, written
 from pytest_perfbudget.budgets.rules import rules
-from pytest_perfbudget.budgets.values import choice, clauses, limit, natural, regress, slowdown, switch
+from pytest_perfbudget.budgets.values import choice, clauses, limit, margin, natural, regress, slowdown, switch
 from pytest_perfbudget.budgets.waivers import waivers
 from pytest_perfbudget.errors import BudgetError
 
@@ -75,6 +75,8 @@ def _take(budget: Budget, entry: Entry, source: Source, scope: Scope) -> Budget:
             return replace(budget, latency_writes=switch(entry))
         case "latency.regress":
             return replace(budget, latency_regress=slowdown(entry))
+        case "latency.baseline":
+            return replace(budget, latency_baseline=margin(entry))
         case "latency.always":
             return replace(budget, latency_always=switch(entry))
         case "clients":
@@ -97,8 +99,9 @@ def _narrowed(budget: Budget, entry: Entry, source: Source) -> dict[str, Budget]
     if not isinstance(entry.value, Mapping):
         raise entry.refuse("is not a table of names", f"write {entry.key.example}")
     bare = replace(
-        budget, clauses=(), limits={}, waivers=(), route=None, rules={}, plan_generic=None, latency_regress=None
-    )
+        budget, clauses=(), limits={}, waivers=(), route=None, rules={}, plan_generic=None,
+        latency_regress=None, latency_baseline=None,
+    )  # fmt: skip
     found = {}
     for name, keys in entry.value.items():
         where = (*entry.path, name)

@@ -29,6 +29,7 @@ from pytest_perfbudget.model import (
     Work,
 )
 from pytest_perfbudget.model.resources import Used
+from pytest_perfbudget.report.stored import document as stored
 
 FORMAT = 1
 SCHEMA = Path(__file__).with_name("schema.json")
@@ -117,6 +118,7 @@ def _query(query: QueryEvidence) -> dict[str, Any]:
         "work": _work(query.work, query.cost),
         "latency": _latency(query.latency) if query.latency else None,
         "against": _against(query.against) if query.against else None,
+        "stored": stored(query.stored) if query.stored else None,
     }
 
 

@@ -28,6 +28,8 @@ from pytest_perfbudget.session.probe import Needs, Prober
 from pytest_perfbudget.session.promises import Promises
 from pytest_perfbudget.session.recount import recount
 from pytest_perfbudget.session.resources import Resources
+from pytest_perfbudget.session.stored.compare import compare_with_runs
+from pytest_perfbudget.session.stored.history import History
 from pytest_perfbudget.session.timing import time_queries
 from pytest_perfbudget.verdict.gather import gather
 from pytest_perfbudget.verdict.judge import Bench, judge, recorded
@@ -42,7 +44,7 @@ class Examiner:
         self, place: Place, promises: Promises, options: Options, parts: Parts, reference: Reference | None = None
     ) -> None:
         self._place, self._promises, self._options, self._parts = place, promises, options, parts
-        self._reference = reference
+        self._reference, self._history = reference, History(options)
         self._test = ""
         self._budget: Budget | None = None
         self._prober = Prober(place)
@@ -152,7 +154,8 @@ class Examiner:
         if self._options.explain:
             return evidence, latency + load
         evidence, compared = compare_times(budget, evidence, self._place, self._reference, why)
-        return evidence, latency + load + compared
+        evidence, stored = compare_with_runs(budget, evidence, self._place, self._history, why)
+        return evidence, latency + load + compared + stored
 
     def _asked(self, budget: Budget, evidence: TestEvidence) -> Needs:
         """What the budget's rules need to know of each query; who reads --perf-explain wants to hear every rule."""

@@ -24,7 +24,8 @@ class Options:
     are folders of PostgreSQL's programs; ``accept`` the categories recorded besides the default ones; ``env`` the
     variables that get the DSN; ``server_log`` asks for the statements of other processes; ``debugger`` is the option
     that asks pytest for one (``--pdb``). ``measure_cap`` are the seconds that all measuring of a run may take,
-    ``measure_wait`` those that one waits for the tests of other workers to end.
+    ``measure_wait`` those that one waits for the tests of other workers to end. ``timings`` is the folder of recorded
+    runs, ``timings_branch`` the default branch where neither CI nor git names it.
     """
 
     root: Path
@@ -56,3 +57,5 @@ class Options:
     debugger: str = ""
     measure_cap: float = 300.0
     measure_wait: float = 30.0
+    timings: Path = Path(".perfbudget/timings")
+    timings_branch: str = ""

@@ -42,6 +42,8 @@ DEFAULTS: Mapping[str, Any] = {
     "report": [],
     "measure_cap": "5 min",
     "measure_wait": "30 s",
+    "timings": ".perfbudget/timings",
+    "timings_branch": "",
 }
 """Every key of ``[tool.perfbudget]``."""
 
@@ -111,6 +113,8 @@ def read(
         debugger="--pdb" if options.get("usepdb") else "--trace" if options.get("trace") else "",
         measure_cap=found["measure_cap"].seconds(),
         measure_wait=found["measure_wait"].seconds(),
+        timings=root / found["timings"].text(),
+        timings_branch=str(found["timings_branch"].value),
         **_recording(options),
     )
     refuse_combinations(result)

@@ -27,7 +27,6 @@ NOW = [key for key in KEYS if not key.arrives_with]
 LATER = [key for key in KEYS if key.arrives_with]
 PARTS = {
     "plan rules",
-    "time gates",
     "growth budgets",
     "migrations",
     "the query cache",
