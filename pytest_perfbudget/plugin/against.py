@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from pytest_perfbudget.errors import PerfbudgetError
@@ -13,6 +14,7 @@ from pytest_perfbudget.session.against.invocation import Invocation, without_pat
 if TYPE_CHECKING:
     import pytest
 
+    from pytest_perfbudget.budgets.budget import Budget
     from pytest_perfbudget.plugin.marker import Marked
     from pytest_perfbudget.session.promises import Promises
 
@@ -42,12 +44,15 @@ def _there(config: pytest.Config, name: str) -> bool:
 
 def compared(marks: Mapping[Any, Marked], promises: Promises) -> dict[str, str]:
     """The tests whose budget asks for it, with what it captures of each."""
-    found: dict[str, str] = {}
+    return {test: budget.capture for test, budget in _budgets(marks, promises) if asks(budget)}
+
+
+def captured(marks: Mapping[Any, Marked], promises: Promises) -> dict[str, str]:
+    """All tests that have a budget, likewise."""
+    return {test: budget.capture for test, budget in _budgets(marks, promises)}
+
+
+def _budgets(marks: Mapping[Any, Marked], promises: Promises) -> Iterator[tuple[str, Budget]]:
     for mark in marks.values():
-        try:
-            budget = mark.budget(promises)
-        except PerfbudgetError:
-            continue  # the test itself says it
-        if asks(budget):
-            found[mark.test] = budget.capture
-    return found
+        with suppress(PerfbudgetError):  # the test itself says it
+            yield mark.test, mark.budget(promises)

@@ -111,14 +111,21 @@ def read(
         cache=environ.get("PERFBUDGET_CACHE") or None,
         ci=ci.evidence(environ),
         debugger="--pdb" if options.get("usepdb") else "--trace" if options.get("trace") else "",
-        measure_cap=found["measure_cap"].seconds(),
-        measure_wait=found["measure_wait"].seconds(),
-        timings=root / found["timings"].text(),
-        timings_branch=str(found["timings_branch"].value),
+        **_measuring(found, root),
         **_recording(options),
     )
     refuse_combinations(result)
     return result
+
+
+def _measuring(found: Mapping[str, Found], root: Path) -> dict[str, Any]:
+    """What concerns the clock."""
+    return {
+        "measure_cap": found["measure_cap"].seconds(),
+        "measure_wait": found["measure_wait"].seconds(),
+        "timings": root / found["timings"].text(),
+        "timings_branch": str(found["timings_branch"].value),
+    }
 
 
 def _recording(options: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -23,8 +23,9 @@ _OURS = "pytest_perfbudget"
 class Giver:
     """One per process. It takes the part of the :class:`~pytest_perfbudget.session.examine.Examiner`."""
 
-    def __init__(self, place: Place, order: Order) -> None:
-        self._place, self._order = place, order
+    def __init__(self, place: Place, captures: Mapping[str, str], top: str) -> None:
+        """``captures`` says what is captured of each test, ``top`` whose files must not be used (empty: nobody's)."""
+        self._place, self._captures, self._top = place, captures, top
         self._tests: dict[str, GivenTest] = {}
         self._statements: tuple[Statement, ...] = ()
         self._capture = "call"
@@ -35,7 +36,7 @@ class Giver:
         Raises:
             ServerError, SeedError: there is no database.
         """
-        self._capture, self._statements = self._order.tests[test], ()
+        self._capture, self._statements = self._captures[test], ()
         self._place.fresh(test)
         self._place.horizon.hold()
         self._place.drivers.watch()
@@ -78,7 +79,7 @@ class Giver:
 
     def given(self) -> Given:
         """All of it."""
-        strayed = tuple(_strayed(Path(self._order.top)))
+        strayed = tuple(_strayed(Path(self._top))) if self._top else ()
         if not any(test.queries for test in self._tests.values()):
             return Given(self._tests, strayed=strayed)
         return Given(self._tests, self._place.template.hash, self._place.facts.environment, strayed)

@@ -1,0 +1,69 @@
+"""Statements against themselves: what one new connection shows of statements of which nothing has changed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from random import Random
+
+from pytest_perfbudget.measure.quiet import no_garbage_collection
+from pytest_perfbudget.measure.rounds import Connected, Pair, turn, warm_up
+from pytest_perfbudget.measure.stored import ratio
+
+ROUNDS = 60
+"""Of a trial: the paired gate itself may take up to 240."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """Seconds by round of both executions, of the null pair, and of each reference query; ``cpu`` is the CPU time of an
+    execution, None where it cannot be read."""
+
+    old: Sequence[float]
+    new: Sequence[float]
+    control: Sequence[tuple[float, float]]
+    references: Sequence[Sequence[float]]
+    cpu: float | None = None
+
+    @property
+    def samples(self) -> list[float]:
+        """Of both executions, in their order."""
+        return [seconds for both in zip(self.old, self.new, strict=True) for seconds in both]
+
+    @property
+    def figure(self) -> float:
+        """As ``latency.baseline`` has it, from one connection in place of four."""
+        return ratio(self.old, self.references)
+
+    def slower(self, share: float) -> Trial:
+        """With every execution of the statement slower by a share."""
+        old, new = ([seconds * (1 + share) for seconds in side] for side in (self.old, self.new))
+        return replace(self, old=old, new=new)
+
+
+def trials_of(connected: Connected, order: Random) -> dict[str, Trial]:
+    """Rounds of the statements of ``connected``, everything in each, in shuffled order. Errors of a pair pass."""
+    keys = [*connected.pairs]
+    pairs: list[Pair] = [*connected.pairs.values(), connected.control, *connected.references]
+    taken: list[list[tuple[float, float]]] = [[] for _ in pairs]
+    places = list(range(len(pairs)))
+    with no_garbage_collection():
+        warm_up(pairs, lambda: True)
+        for number in range(ROUNDS):
+            order.shuffle(places)
+            for place in places:
+                taken[place].append(_executed(pairs[place], number, once=place > len(keys)))
+    control, references = taken[len(keys)], [[seconds for seconds, _ in one] for one in taken[len(keys) + 1 :]]
+    return {key: _trial(sides, control, references) for key, sides in zip(keys, taken, strict=False)}
+
+
+def _trial(
+    sides: Sequence[tuple[float, float]], control: Sequence[tuple[float, float]], references: Sequence[Sequence[float]]
+) -> Trial:
+    old, new = zip(*sides, strict=True)
+    return Trial(old, new, control, references)
+
+
+def _executed(pair: Pair, number: int, *, once: bool) -> tuple[float, float]:
+    """Both sides in the order of the round; of a reference one is enough."""
+    return (pair.new(), 0.0) if once else turn(pair, number)

@@ -1,0 +1,138 @@
+"""Statements executed again and again, against themselves, until the time is up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from random import Random
+from time import perf_counter
+
+from pytest_perfbudget.capture.replay import Replay
+from pytest_perfbudget.errors import DisturbedError
+from pytest_perfbudget.measure.load import SLICE, of_a_backend
+from pytest_perfbudget.measure.rounds import WARM_UP, turn
+from pytest_perfbudget.measure.selfcheck import FEWEST
+from pytest_perfbudget.measure.trials import ROUNDS, Trial, trials_of
+from pytest_perfbudget.postgres.backends import cpu_clock
+from pytest_perfbudget.postgres.server import Server
+from pytest_perfbudget.session.against.layouts import OneConnection
+from pytest_perfbudget.session.against.sides import Sides, connected
+from pytest_perfbudget.session.selfcheck.suite import Sent
+from pytest_perfbudget.units import format_seconds
+
+GROUP = 8
+"""Statements on one connection, beside the same reference queries."""
+
+
+@dataclass(slots=True)
+class Replayed:
+    """The trials of each statement, by its name, in the order they were made; why others have none; why no CPU time
+    could be read."""
+
+    trials: dict[str, list[Trial]] = field(default_factory=dict)
+    why: dict[str, str] = field(default_factory=dict)
+    no_cpu: str = ""
+
+
+def replay(server: Server, database: str, sent: Sequence[Sent], seconds: float) -> Replayed:
+    """For about so many ``seconds``: a trial of each statement, then another of each, as often as there is time for.
+
+    Each needs :data:`~pytest_perfbudget.measure.selfcheck.FEWEST`. Where the time is not enough for all statements,
+    some are drawn.
+    """
+    started, order = perf_counter(), Random(0)  # noqa: S311 - of executions
+    found = Replayed()
+    layout = OneConnection(server, database, "against itself")
+    taken = {one.name: _once(layout, one, found) for one in sent}
+    beside = _references(layout) / GROUP
+    left = seconds - (perf_counter() - started)
+    costs = {one.name: _cost(taken[one.name], beside) for one in sent if one.name not in found.why}
+    chosen = _affordable([one for one in sent if one.name in costs], costs, left, found)
+    number = 0
+    while chosen and (number < FEWEST or perf_counter() - started < seconds):
+        for first in range(0, len(chosen), GROUP):
+            _trials(layout, chosen[first : first + GROUP], order, found)
+        chosen = [one for one in chosen if one.name not in found.why]
+        number += 1
+    return found
+
+
+def _once(layout: OneConnection, one: Sent, found: Replayed) -> float:
+    """Seconds of its second execution on a connection; why it cannot be repeated is noted."""
+    import psycopg
+
+    try:
+        with layout.connect() as (end, _):
+            execute = Replay(end.connection, one.statement)
+            execute()
+            if words := execute.differs():
+                found.why[one.name] = words
+            return execute()
+    except psycopg.Error as error:
+        found.why[one.name] = f"it could not be executed again: {str(error).splitlines()[0]}"
+        return 0.0
+
+
+def _references(layout: OneConnection) -> float:
+    """Seconds that a round of them takes."""
+    with connected(layout, {}) as own:
+        for number in range(2):
+            control = sum(turn(own.control, number))
+            references = sum(one.new() for one in own.references)
+    return control + references
+
+
+def _cost(seconds: float, beside: float) -> float:
+    """Of FEWEST trials of a statement that takes so many ``seconds``, ``beside`` being its part of the references."""
+    return FEWEST * ((WARM_UP + ROUNDS) * (2 * seconds + beside) + SLICE)
+
+
+def _affordable(sent: Sequence[Sent], costs: Mapping[str, float], seconds: float, found: Replayed) -> list[Sent]:
+    """Those that FEWEST trials of each fit into the time, drawn at random from all."""
+    drawn = list(sent)
+    Random(1).shuffle(drawn)  # noqa: S311 - of statements
+    kept = set()
+    for one in drawn:
+        cost = costs[one.name]
+        if cost <= seconds:
+            kept.add(one.name)
+            seconds -= cost
+        else:
+            found.why[one.name] = f"no time left: {FEWEST} trials of it take {format_seconds(cost)}"
+    return [one for one in sent if one.name in kept]
+
+
+def _trials(layout: OneConnection, group: Sequence[Sent], order: Random, found: Replayed) -> None:
+    """One of each, on a new connection. What fails now is not tried again, and is left out with those beside it."""
+    import psycopg
+
+    try:
+        with connected(layout, {one.name: Sides(one.statement, one.statement) for one in group}) as pairs:
+            seen = trials_of(pairs, order)
+        for one in group:
+            found.trials.setdefault(one.name, []).append(replace(seen[one.name], cpu=_cpu(layout, one, found)))
+    except psycopg.Error as error:
+        for one in group:
+            found.why[one.name] = f"broken off: {str(error).splitlines()[0]}"
+            found.trials.pop(one.name, None)
+
+
+def _cpu(layout: OneConnection, one: Sent, found: Replayed) -> float | None:
+    """CPU seconds of an execution on a backend of its own; None where they cannot be read."""
+    if found.no_cpu:
+        return None
+    with layout.connect() as (end, _):
+        execute = Replay(end.connection, one.statement)
+        try:
+            clock = cpu_clock(end.connection.info.backend_pid, layout.database)
+        except DisturbedError as error:
+            found.no_cpu = error.what
+            return None
+
+        def calls(number: int) -> float:
+            before = clock()
+            for _ in range(number):
+                execute()
+            return clock() - before
+
+        return of_a_backend(calls, perf_counter)[0]
