@@ -90,17 +90,23 @@ def absolute(quantile: str, headroom: float) -> Verdicts:
 
     def verdicts(trials: Sequence[Trial], slower: float) -> list[Verdict]:
         allowed = headroom * percentile(trials[0].samples, QUANTILES[quantile])
-        series = [one.slower(slower).samples for one in trials[1:]]
-        states = [decided(samples, {quantile: allowed}, _CAP)[quantile].state for samples in series]
-        return [_confirmed(first, again) for first, again in _with_the_next(states)]
+        slowed = [one.slower(slower) for one in trials[1:]]
+
+        def state(samples: Sequence[float]) -> State:
+            return decided(samples, {quantile: allowed}, _CAP)[quantile].state
+
+        # As in a test, what is suspected is confirmed without what it waited for a processor.
+        return [_confirmed(one, after, state) for one, after in _with_the_next(slowed)]
 
     return verdicts
 
 
-def _confirmed(first: State, again: State) -> Verdict:
+def _confirmed(one: Trial, after: Trial, state: Callable[[Sequence[float]], State]) -> Verdict:
+    first = state(one.samples)
     if first is State.WITHIN:
         return Verdict.SAME
-    return Verdict.OVER if first is again is State.BEYOND else Verdict.UNJUDGED
+    beyond = first is State.BEYOND and state(after.unhindered) is State.BEYOND
+    return Verdict.OVER if beyond else Verdict.UNJUDGED
 
 
 def paired(regress: float) -> Verdicts:

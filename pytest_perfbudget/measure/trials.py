@@ -16,19 +16,29 @@ ROUNDS = 60
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """Seconds by round of both executions, of the null pair, and of each reference query; ``cpu`` is the CPU time of an
-    execution, None where it cannot be read."""
+    """Seconds by round of both executions, of the null pair, and of each reference query.
+
+    ``waited`` are those of both executions, side by side, that went by waiting for a processor (:mod:`.unhindered`),
+    empty where nobody knows; ``cpu`` is the CPU time of an execution, None where it cannot be read.
+    """
 
     old: Sequence[float]
     new: Sequence[float]
     control: Sequence[tuple[float, float]]
     references: Sequence[Sequence[float]]
     cpu: float | None = None
+    waited: Sequence[float] = ()
 
     @property
     def samples(self) -> list[float]:
-        """Of both executions, in their order."""
+        """Of both executions, side by side."""
         return [seconds for both in zip(self.old, self.new, strict=True) for seconds in both]
+
+    @property
+    def unhindered(self) -> list[float]:
+        """The same without what they waited."""
+        waited = self.waited or [0.0] * (2 * len(self.old))
+        return [max(seconds - waiting, 0.0) for seconds, waiting in zip(self.samples, waited, strict=True)]
 
     @property
     def figure(self) -> float:
@@ -36,9 +46,9 @@ class Trial:
         return ratio(self.old, self.references)
 
     def slower(self, share: float) -> Trial:
-        """With every execution of the statement slower by a share."""
-        old, new = ([seconds * (1 + share) for seconds in side] for side in (self.old, self.new))
-        return replace(self, old=old, new=new)
+        """With every execution of the statement slower by a share, and waiting as long."""
+        slower = [seconds + share * own for seconds, own in zip(self.samples, self.unhindered, strict=True)]
+        return replace(self, old=slower[::2], new=slower[1::2])
 
 
 def trials_of(connected: Connected, order: Random) -> dict[str, Trial]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from random import Random
 from time import perf_counter
@@ -10,13 +10,13 @@ from time import perf_counter
 from pytest_perfbudget.capture.replay import Replay
 from pytest_perfbudget.errors import DisturbedError
 from pytest_perfbudget.measure.load import SLICE, of_a_backend
-from pytest_perfbudget.measure.rounds import WARM_UP, turn
+from pytest_perfbudget.measure.rounds import WARM_UP, Pair, turn
 from pytest_perfbudget.measure.selfcheck import FEWEST
 from pytest_perfbudget.measure.trials import ROUNDS, Trial, trials_of
-from pytest_perfbudget.postgres.backends import cpu_clock
+from pytest_perfbudget.postgres.backends import cpu_clock, waiting
 from pytest_perfbudget.postgres.server import Server
 from pytest_perfbudget.session.against.layouts import OneConnection
-from pytest_perfbudget.session.against.sides import Sides, connected
+from pytest_perfbudget.session.against.sides import Sides, beside, connected
 from pytest_perfbudget.session.selfcheck.suite import Sent
 from pytest_perfbudget.units import format_seconds
 
@@ -44,9 +44,9 @@ def replay(server: Server, database: str, sent: Sequence[Sent], seconds: float) 
     found = Replayed()
     layout = OneConnection(server, database, "against itself")
     taken = {one.name: _once(layout, one, found) for one in sent}
-    beside = _references(layout) / GROUP
+    references = _references(layout) / GROUP
     left = seconds - (perf_counter() - started)
-    costs = {one.name: _cost(taken[one.name], beside) for one in sent if one.name not in found.why}
+    costs = {one.name: _cost(taken[one.name], references) for one in sent if one.name not in found.why}
     chosen = _affordable([one for one in sent if one.name in costs], costs, left, found)
     number = 0
     while chosen and (number < FEWEST or perf_counter() - started < seconds):
@@ -71,6 +71,32 @@ def _once(layout: OneConnection, one: Sent, found: Replayed) -> float:
     except psycopg.Error as error:
         found.why[one.name] = f"it could not be executed again: {str(error).splitlines()[0]}"
         return 0.0
+
+
+class Waiting:
+    """A pair that notes how long each execution waited for a processor, by ``clock``."""
+
+    def __init__(self, pair: Pair, clock: Callable[[], float]) -> None:
+        self._pair, self._clock = pair, clock
+        self._old: list[float] = []
+        self._new: list[float] = []
+
+    def old(self) -> float:
+        return self._noted(self._pair.old, self._old)
+
+    def new(self) -> float:
+        return self._noted(self._pair.new, self._new)
+
+    def waited(self, rounds: int) -> list[float]:
+        """Of the last so many rounds, side by side."""
+        both = zip(self._old[-rounds:], self._new[-rounds:], strict=True)
+        return [seconds for one in both for seconds in one]
+
+    def _noted(self, execute: Callable[[], float], waited: list[float]) -> float:
+        before = self._clock()
+        taken = execute()
+        waited.append(min(self._clock() - before, taken))
+        return taken
 
 
 def _references(layout: OneConnection) -> float:
@@ -107,10 +133,14 @@ def _trials(layout: OneConnection, group: Sequence[Sent], order: Random, found: 
     import psycopg
 
     try:
-        with connected(layout, {one.name: Sides(one.statement, one.statement) for one in group}) as pairs:
-            seen = trials_of(pairs, order)
+        with layout.connect() as ends:
+            clock = waiting(ends[0].connection.info.backend_pid, layout.database)
+            pairs = beside(ends, {one.name: Sides(one.statement, one.statement) for one in group})
+            noted = {name: Waiting(pair, clock) for name, pair in pairs.pairs.items()}
+            seen = trials_of(replace(pairs, pairs=noted), order)
         for one in group:
-            found.trials.setdefault(one.name, []).append(replace(seen[one.name], cpu=_cpu(layout, one, found)))
+            cpu, waited = _cpu(layout, one, found), noted[one.name].waited(ROUNDS)
+            found.trials.setdefault(one.name, []).append(replace(seen[one.name], cpu=cpu, waited=waited))
     except psycopg.Error as error:
         for one in group:
             found.why[one.name] = f"broken off: {str(error).splitlines()[0]}"

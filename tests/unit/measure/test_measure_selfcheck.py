@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from random import Random
 
 import pytest
@@ -146,6 +147,28 @@ def test_what_was_wrong_once_must_be_confirmed() -> None:
 def test_too_few_trials_are_not_decided_about(verdicts: object, number: int, least: int) -> None:
     assert callable(verdicts)
     assert len(verdicts(trials(number), 0.0)) == least
+
+
+def test_what_waited_for_a_processor_does_not_confirm() -> None:
+    """A neighbour takes the processor for two milliseconds of every execution, from the second trial on."""
+    first, *others = trials(8)
+    waited = [0.002] * (2 * ROUNDS)
+    hindered = [replace(one, old=_plus(one.old), new=_plus(one.new), waited=waited) for one in others]
+    unknown = [replace(one, waited=()) for one in hindered]
+    assert set(absolute("p50", 2)([first, *hindered], 0.0)) == {Verdict.UNJUDGED}
+    assert set(absolute("p50", 2)([first, *unknown], 0.0)) == {Verdict.OVER}
+    assert set(absolute("p50", 2)([first, *hindered], 2.0)) == {Verdict.OVER}
+
+
+def _plus(seconds: Sequence[float]) -> list[float]:
+    return [one + 0.002 for one in seconds]
+
+
+def test_a_slower_statement_waits_as_long() -> None:
+    one = replace(trials(1)[0], waited=[0.0005] * (2 * ROUNDS))
+    slower = one.slower(1.0)
+    assert slower.unhindered == pytest.approx([2 * seconds for seconds in one.unhindered])
+    assert slower.samples == pytest.approx([2 * seconds - 0.0005 for seconds in one.samples])
 
 
 def test_without_cpu_times_that_gate_is_left_out() -> None:
