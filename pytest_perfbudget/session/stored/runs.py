@@ -9,6 +9,7 @@ import hashlib
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
@@ -89,7 +90,7 @@ class Runs:
         Raises:
             BaselineError: it could not be written.
         """
-        stamp = run.at.replace("-", "").replace(":", "").partition("+")[0]
+        stamp = datetime.fromisoformat(run.at).astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
         path = self.folder / f"{stamp}-{run.id[:8]}.json"
         temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
         try:

@@ -59,6 +59,12 @@ def test_what_was_appended_is_read_oldest_first(tmp_path: Path) -> None:
     assert Runs(tmp_path / "nowhere", tmp_path).read() == ()
 
 
+def test_runs_are_ordered_by_their_time_wherever_they_were(tmp_path: Path) -> None:
+    second, first = "2026-01-01T05:00:00-04:00", "2026-01-01T10:00:00+02:00"  # 9 and 8 o'clock
+    found = recorded(tmp_path, run(1, at=second, id="a"), run(1, at=first, id="b")).read()
+    assert [one.at for one in found] == [first, second]
+
+
 def test_the_folder_keeps_itself_out_of_git(tmp_path: Path) -> None:
     recorded(tmp_path, run(1, timed(1.0)))
     assert (tmp_path / "timings" / ".gitignore").read_text().endswith("\n*\n")
