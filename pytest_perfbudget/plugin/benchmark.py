@@ -144,5 +144,6 @@ def _codspeed(item: pytest.Item) -> Any:
     plugin = item.config.pluginmanager.get_plugin(CODSPEED)
     if not getattr(plugin, "is_codspeed_enabled", False):
         return None
-    by_marker = any(item.get_closest_marker(name) for name in (FIXTURE, "codspeed_benchmark"))
-    return plugin if by_marker or any(name in item.fixturenames for name in (FIXTURE, "codspeed_benchmark")) else None  # type: ignore[attr-defined]
+    names = (FIXTURE, "codspeed_benchmark")
+    by_fixture = any(name in getattr(item, "fixturenames", ()) for name in names)
+    return plugin if by_fixture or any(item.get_closest_marker(name) for name in names) else None
