@@ -22,8 +22,11 @@ ROUNDS = 30
 FEWEST = 12
 """Rounds that a figure rests on at the least."""
 
+SHORTEST = 1e-7
+"""Seconds of an execution that was nothing but waiting, where that does not count."""
+
 Execute = Callable[[], float]
-"""Executes a statement once; seconds from execute to the last row, above 0."""
+"""Executes a statement once; seconds from execute to the last row, or what of them counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +83,6 @@ def _rounds(beside: Beside, clock: Callable[[], float], order: Random, ends: flo
         order.shuffle(places)
         taken = [0.0] * len(executes)
         for place in places:
-            taken[place] = executes[place]()
+            taken[place] = max(executes[place](), SHORTEST)
         rounds.append(taken)
     return rounds

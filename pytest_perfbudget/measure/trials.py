@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from random import Random
 
+from pytest_perfbudget.measure.beside import SHORTEST
 from pytest_perfbudget.measure.quiet import no_garbage_collection
 from pytest_perfbudget.measure.rounds import Connected, Pair, turn, warm_up
 from pytest_perfbudget.measure.stored import ratio
@@ -16,7 +17,7 @@ ROUNDS = 60
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """Seconds by round of both executions, of the null pair, and of each reference query.
+    """Seconds by round of both executions, of the null pair, and of each reference query, what it waited left out.
 
     ``waited`` are those of both executions, side by side, that went by waiting for a processor (:mod:`.unhindered`),
     empty where nobody knows; ``cpu`` is the CPU time of an execution, None where it cannot be read.
@@ -43,7 +44,7 @@ class Trial:
     @property
     def figure(self) -> float:
         """As ``latency.baseline`` has it, from one connection in place of four."""
-        return ratio(self.old, self.references)
+        return ratio([max(seconds, SHORTEST) for seconds in self.unhindered[::2]], self.references)
 
     def slower(self, share: float) -> Trial:
         """With every execution of the statement slower by a share, and waiting as long."""
@@ -63,7 +64,10 @@ def trials_of(connected: Connected, order: Random) -> dict[str, Trial]:
             order.shuffle(places)
             for place in places:
                 taken[place].append(_executed(pairs[place], number, once=place > len(keys)))
-    control, references = taken[len(keys)], [[seconds for seconds, _ in one] for one in taken[len(keys) + 1 :]]
+    control, references = (
+        taken[len(keys)],
+        [[max(seconds, SHORTEST) for seconds, _ in one] for one in taken[len(keys) + 1 :]],
+    )
     return {key: _trial(sides, control, references) for key, sides in zip(keys, taken, strict=False)}
 
 

@@ -13,6 +13,7 @@ from pytest_perfbudget.measure.load import SLICE, of_a_backend
 from pytest_perfbudget.measure.rounds import WARM_UP, Pair, turn
 from pytest_perfbudget.measure.selfcheck import FEWEST
 from pytest_perfbudget.measure.trials import ROUNDS, Trial, trials_of
+from pytest_perfbudget.measure.unhindered import Unhindered
 from pytest_perfbudget.postgres.backends import cpu_clock, waiting
 from pytest_perfbudget.postgres.server import Server
 from pytest_perfbudget.session.against.layouts import OneConnection
@@ -99,6 +100,14 @@ class Waiting:
         return taken
 
 
+@dataclass(frozen=True, slots=True)
+class WithoutWaiting:
+    """A pair whose executions do not count what they waited."""
+
+    old: Unhindered
+    new: Unhindered
+
+
 def _references(layout: OneConnection) -> float:
     """Seconds that a round of them takes."""
     with connected(layout, {}) as own:
@@ -135,7 +144,10 @@ def _trials(layout: OneConnection, group: Sequence[Sent], order: Random, found: 
             clock = waiting(ends[0].connection.info.backend_pid, layout.database)
             pairs = beside(ends, {one.name: Sides(one.statement, one.statement) for one in group})
             noted = {name: Waiting(pair, clock) for name, pair in pairs.pairs.items()}
-            seen = trials_of(replace(pairs, pairs=noted), order)
+            references = [
+                WithoutWaiting(Unhindered(one.old, clock), Unhindered(one.new, clock)) for one in pairs.references
+            ]
+            seen = trials_of(replace(pairs, pairs=noted, references=references), order)
         for one in group:
             cpu, waited = _cpu(layout, one, found), noted[one.name].waited(ROUNDS)
             found.trials.setdefault(one.name, []).append(replace(seen[one.name], cpu=cpu, waited=waited))

@@ -14,7 +14,9 @@ from pytest_perfbudget.measure.beside import Beside, Figure, figure
 from pytest_perfbudget.measure.calibration import REFERENCES
 from pytest_perfbudget.measure.regression import APART
 from pytest_perfbudget.measure.stored import NEEDED, Recorded, judge, too_few
+from pytest_perfbudget.measure.unhindered import Unhindered
 from pytest_perfbudget.model import Finding, QueryEvidence, Stored, TestEvidence, Verdict
+from pytest_perfbudget.postgres.backends import waiting
 from pytest_perfbudget.session.place import Place
 from pytest_perfbudget.session.stored.history import History
 from pytest_perfbudget.session.stored.machine import machine
@@ -112,7 +114,9 @@ def _once(asked: Mapping[str, Asked], place: Place, cpu: str, ends: float) -> tu
 
 
 def _figure(query: QueryEvidence, place: Place, ends: float) -> Figure:
-    """Of the query's last execution, on new connections."""
+    """Of the query's last execution, on new connections. What waits for a processor does not count: a long execution
+    is interrupted more often than a short one, so that it would not cancel.
+    """
     import psycopg
 
     @contextmanager
@@ -121,7 +125,9 @@ def _figure(query: QueryEvidence, place: Place, ends: float) -> Figure:
             calls()
             if differs := calls.differs():
                 raise DisturbedError(differs)
-            yield Beside(calls, [calls.another(sql) for sql in REFERENCES])
+            clock = waiting(calls.connection.info.backend_pid, place.database)
+            references = [Unhindered(calls.another(sql), clock) for sql in REFERENCES]
+            yield Beside(Unhindered(calls, clock), references)
 
     try:
         return figure(fresh, perf_counter, Random(0), capped(max(ends - perf_counter(), 0.0)))  # noqa: S311 - an order

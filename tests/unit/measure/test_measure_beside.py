@@ -82,6 +82,18 @@ def test_a_slow_statement_ends_at_the_cap_on_every_connection() -> None:
     assert found.value == pytest.approx(0.06 / UNIT)
 
 
+def test_an_execution_that_was_nothing_but_waiting_is_very_short() -> None:
+    server = Server(0.002)
+    taken = iter(range(10**6))
+
+    @contextmanager
+    def fresh() -> Iterator[Beside]:
+        with server.fresh() as beside:
+            yield Beside(lambda: beside.statement() if next(taken) % 10 else 0.0, beside.references)
+
+    assert figure(fresh, server.clock, Random(1)).value == pytest.approx(0.002 / UNIT)
+
+
 def test_too_few_rounds_are_no_figure() -> None:
     server = Server(0.5)
     found = figure(server.fresh, server.clock, Random(1))

@@ -46,7 +46,7 @@ class Server:
     def __init__(self, seconds: Callable[[str, int], float], differs: str = "", fails: str = "") -> None:
         self._seconds, self._differs, self._fails = seconds, differs, fails
         self.connections = 0
-        self.server = SimpleNamespace(kind="embedded")
+        self.server, self.database = SimpleNamespace(kind="embedded"), "shop"
 
     def progress(self, what: str) -> Any:
         return nullcontext()
@@ -64,6 +64,7 @@ class Server:
 class Calls:
     def __init__(self, server: Server, sql: str, number: int) -> None:
         self._server, self._sql, self._number = server, sql, number
+        self.connection = SimpleNamespace(info=SimpleNamespace(backend_pid=number))
 
     def __call__(self) -> float:
         if self._server._fails:
@@ -90,6 +91,7 @@ def made_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compare, "perf_counter", lambda: 0.0)
     monkeypatch.setattr(compare, "sleep", lambda seconds: None)
     monkeypatch.setattr(compare, "machine", lambda server: "cpu")
+    monkeypatch.setattr(compare, "waiting", lambda backend, database: lambda: 0.0)
 
 
 def compared(
@@ -116,6 +118,21 @@ def test_a_figure_is_that_of_the_statement_beside_its_references() -> None:
     assert stored
     assert (found, stored.verdict, stored.runs, stored.machine) == ((), "same", 6, "cpu")
     assert stored.figure == pytest.approx(2.0)
+
+
+def test_what_it_waits_for_a_processor_is_not_in_the_figure(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The statement is interrupted for 3 ms by others, each time; the references are not."""
+    waited = [0.0]
+
+    def seconds(sql: str, connection: int) -> float:
+        waited[0] += 0.003
+        return 0.005
+
+    monkeypatch.setattr(compare, "waiting", lambda backend, database: lambda: waited[0])
+    after, found = compared(held(), evidence(), Server(seconds), SIX)
+    stored = after.queries[0].stored
+    assert stored
+    assert (found, stored.figure) == ((), pytest.approx(2.0))
 
 
 def test_a_slower_statement_is_measured_again_and_fails() -> None:
