@@ -90,7 +90,8 @@ class Regress:
 
 @dataclass(frozen=True, slots=True)
 class Slowdown:
-    """``latency.regress``: the share by which a statement that is slower must be caught."""
+    """``latency.regress``: the share by which a statement that is slower must be caught; ``latency.baseline``: that by
+    which it may be slower than in recorded runs."""
 
     share: float
     text: str
@@ -123,6 +124,7 @@ class Budget:
     latency_regress: Slowdown | None = None
     latency_always: bool = False
     growth: GrowthLimit | None = None
+    latency_baseline: Slowdown | None = None
     clients: int = 1
     route: Route | None = None
     capture: Capture = "call"
@@ -133,7 +135,10 @@ class Budget:
     def timed(self) -> bool:
         """Whether it bounds something that only a clock can say, for which nothing else may run."""
         parts = (self, *self.queries.values())
-        return any(part.latency_regress or any(key.startswith(CLOCKED) for key in part.limits) for part in parts)
+        return any(
+            part.latency_regress or part.latency_baseline or any(key.startswith(CLOCKED) for key in part.limits)
+            for part in parts
+        )
 
     def tables(self) -> tuple[tuple[str, At], ...]:
         """Every table a clause names, nested queries included, with the clause's place; in the order written."""

@@ -26,12 +26,16 @@ def _pool(metric: str, kind: Kind, unit: str, example: str, meaning: str) -> Key
     return Key(f"pool.{metric}", TEST, kind, unit, meaning, f"pool.{metric} = {example}")
 
 
+def _share(metric: str, example: str, meaning: str) -> Key:
+    return Key(f"latency.{metric}", EACH, Kind.PERCENTAGE, "", meaning, f'latency.{metric} = "{example}"')
+
+
 def _later(part: str, of: str, kind: Kind, example: str, meaning: str, unit: str = "") -> Key:
     return Key(example.partition(" = ")[0], of, kind, unit, meaning, example, arrives_with=part)
 
 
 _GROWS = "upper bound on how work grows with tables, that of the whole test too, see [Growth](growth.md)"
-_RULES, _GATES = "plan rules", "time gates"
+_RULES = "plan rules"
 _MIGRATIONS, _CACHE = "migrations", "the query cache"
 _STATISTICS = "production statistics"
 _FORBID = 'plan.forbid = ["Seq Scan on orders"]'
@@ -109,14 +113,7 @@ _LATENCY = (
     _latency("p99", "8 ms", "the 99th percentile; under 10 ms"),
     _latency("mean", "3 ms", "the arithmetic mean"),
     Key("latency.writes", BUDGET, Kind.SWITCH, "", "also time statements that write", "latency.writes = true"),
-    Key(
-        "latency.regress",
-        EACH,
-        Kind.PERCENTAGE,
-        "",
-        "the slowdown against `--perf-against=REF` that must be caught, see [Time](time.md)",
-        'latency.regress = "10%"',
-    ),
+    _share("regress", "10%", "the slowdown against `--perf-against=REF` that must be caught, see [Time](time.md)"),
     Key(
         "latency.always",
         EACH,
@@ -125,7 +122,9 @@ _LATENCY = (
         "hold a statement to `latency.regress` even where nothing but the clock can have changed",
         "latency.always = true",
     ),
-    _later(_GATES, EACH, Kind.PERCENTAGE, 'latency.baseline = "25%"', "margin against stored, calibrated figures"),
+    _share(
+        "baseline", "25%", "the margin against the runs that CI recorded, see [Time](time.md#against-recorded-runs)"
+    ),
 )
 
 _POOLS = (

@@ -45,12 +45,16 @@ def _limits(old: Budget, new: Budget) -> Iterator[str]:
 
 
 def _slower(old: Budget, new: Budget) -> Iterator[str]:
-    before, after = old.latency_regress, new.latency_regress
-    if before and after is None:
-        yield f"latency.regress {before.text} → not held to  (was at {before.at})"
-    elif before and after and after.share > before.share:
-        yield f"latency.regress {before.text} → {after.text}  ({after.at})"
-    if before and old.latency_always and not new.latency_always:
+    held = (
+        ("latency.regress", old.latency_regress, new.latency_regress),
+        ("latency.baseline", old.latency_baseline, new.latency_baseline),
+    )
+    for key, before, after in held:
+        if before and after is None:
+            yield f"{key} {before.text} → not held to  (was at {before.at})"
+        elif before and after and after.share > before.share:
+            yield f"{key} {before.text} → {after.text}  ({after.at})"
+    if old.latency_regress and old.latency_always and not new.latency_always:
         yield f"latency.always true → false  ({new.at})"
 
 

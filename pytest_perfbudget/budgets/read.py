@@ -12,7 +12,17 @@ from pytest_perfbudget.budgets.entries import Entry, Source, entries
 from pytest_perfbudget.budgets.keys import BY_NAME
 from pytest_perfbudget.budgets.places import Path, written
 from pytest_perfbudget.budgets.rules import rules
-from pytest_perfbudget.budgets.values import choice, clauses, growth, limit, natural, regress, slowdown, switch
+from pytest_perfbudget.budgets.values import (
+    choice,
+    clauses,
+    growth,
+    limit,
+    margin,
+    natural,
+    regress,
+    slowdown,
+    switch,
+)
 from pytest_perfbudget.budgets.waivers import waivers
 from pytest_perfbudget.errors import BudgetError
 
@@ -77,6 +87,8 @@ def _take(budget: Budget, entry: Entry, source: Source, scope: Scope) -> Budget:
             return replace(budget, latency_writes=switch(entry))
         case "latency.regress":
             return replace(budget, latency_regress=slowdown(entry))
+        case "latency.baseline":
+            return replace(budget, latency_baseline=margin(entry))
         case "latency.always":
             return replace(budget, latency_always=switch(entry))
         case "growth":
@@ -109,6 +121,7 @@ def _narrowed(budget: Budget, entry: Entry, source: Source) -> dict[str, Budget]
         rules={},
         plan_generic=None,
         latency_regress=None,
+        latency_baseline=None,
         growth=None,
     )
     found = {}

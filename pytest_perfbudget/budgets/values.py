@@ -122,10 +122,25 @@ def slowdown(entry: Entry) -> Slowdown:
     Raises:
         BudgetError: no percentage, or one that no measurement can tell from nothing, or that says nothing.
     """
+    return _slowdown(entry, LEAST, "half of it must stand out from the noise of a machine")
+
+
+def margin(entry: Entry) -> Slowdown:
+    """``"25%"``, by which a statement may be slower than in recorded runs.
+
+    Raises:
+        BudgetError: no percentage, or one that does not hold between two runs, or that says nothing.
+    """
+    from pytest_perfbudget.measure.stored import ONE_CLASS
+
+    return _slowdown(entry, ONE_CLASS, "figures of two runs differ by less without any change: latency.regress sees it")
+
+
+def _slowdown(entry: Entry, least: float, why: str) -> Slowdown:
     share = _percentage(entry, entry.value)
-    if not LEAST <= share <= MOST:
-        words = f"is not between {LEAST:.0%} and {MOST:.0%}"
-        raise entry.refuse(words, "half of it must stand out from the noise of a machine", f"write {entry.key.example}")
+    if not least <= share <= MOST:
+        words = f"is not between {least:.0%} and {MOST:.0%}"
+        raise entry.refuse(words, why, f"write {entry.key.example}")
     return Slowdown(share, entry.places.text(entry.path, entry.value), entry.at)
 
 

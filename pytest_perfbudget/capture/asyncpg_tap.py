@@ -36,9 +36,13 @@ class AsyncpgTap(Portals):
         super().forget()
 
     def close_portal(self) -> None:
+        if self._waiting:
+            self.drain()
+
+    def drain(self) -> None:
         """SHOW is a utility statement: it has no plan, and no effect on the transaction."""
         connection = self._connection()
-        if self._waiting and connection is not None and connection._protocol and connection.is_in_transaction():
+        if connection is not None and connection._protocol and connection.is_in_transaction():
             self.ask(b"SHOW transaction_isolation")
 
     def ask(self, sql: bytes) -> Rows | None:

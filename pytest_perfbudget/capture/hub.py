@@ -147,6 +147,26 @@ class Hub:
             mute.lasts = False
             _MUTED.reset(token)
 
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Statements sent meanwhile, by whatever thread, are nobody's; the recording goes on afterwards."""
+        recording, self.recording = self.recording, None
+        try:
+            yield
+        finally:
+            for tap in list(self.taps):
+                tap.drain()
+            self.recording = recording
+
+    def sent(self) -> int:
+        """The calls of this recording so far."""
+        return len(self.recording.calls) if self.recording else 0
+
+    def forget(self, after: int) -> None:
+        """The calls that followed the first so many have not been."""
+        if self.recording:
+            del self.recording.calls[after:]
+
     def current(self) -> Recording | None:
         """For drivers: what a statement of this thread or task belongs to; None where nothing is recorded of it."""
         return None if _MUTED.get().lasts else self.recording

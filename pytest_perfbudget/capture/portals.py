@@ -66,6 +66,10 @@ class Portals:
     def close_portal(self) -> None:
         """Nothing here: what a driver can do, it says."""
 
+    def drain(self) -> None:
+        """Have the plan come of what nobody recorded, lest it is taken for that of the next statement. What a driver
+        can do, it says."""
+
     def ask(self, sql: bytes) -> Rows | None:
         """The rows of a query of ours on the connection; None where it cannot be asked without disturbing anybody."""
         return None

@@ -18,6 +18,9 @@ UNFINISHED = "unfinished"
 class Source(Protocol):
     """A connection that may have plans to deliver."""
 
+    def drain(self) -> None:
+        """Deliver those of what was not recorded, if that can be done without disturbing anybody."""
+
     def flush(self) -> None:
         """Deliver them, if that can be done without disturbing anybody, and forget the recording: it has ended."""
 

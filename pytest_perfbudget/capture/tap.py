@@ -60,10 +60,15 @@ class Tap(Portals):
         super().forget()
 
     def close_portal(self) -> None:
-        """Have the plan of the last statement, where the connection is idle within a transaction. SHOW is a utility
-        statement: it has no plan, and no effect on the transaction."""
+        """Have the plan of the last statement, if it is missing."""
+        if self._waiting:
+            self.drain()
+
+    def drain(self) -> None:
+        """Where the connection is idle within a transaction. SHOW is a utility statement: it has no plan, and no effect
+        on the transaction."""
         connection = self._connection()
-        if connection is None or not self._waiting or connection.pgconn.transaction_status != _INTRANS:
+        if connection is None or connection.pgconn.transaction_status != _INTRANS:
             return
         if connection.pgconn.pipeline_status or connection.lock.locked():
             return

@@ -17,6 +17,7 @@ COMMANDS = {
     "plan": "show one plan, or compare two",
     "drift": "the same statements planned by two majors, as a table",
     "rule": "the page of a plan rule",
+    "selfcheck": "how often each gate on time would be wrong on this machine, and what it sees",
     "seed": "the seeded templates that are kept: list them, drop them",
     "tune": "what PGTune's rules would set on a server, and which plans that changes",
 }
@@ -75,7 +76,8 @@ def _run(name: str, words: list[str]) -> int:
 
 
 def _overview(words: list[str]) -> int:
-    lines = [f"  {name:<8}{text}" for name, text in COMMANDS.items()]
+    width = max(map(len, COMMANDS)) + 2
+    lines = [f"  {name:<{width}}{text}" for name, text in COMMANDS.items()]
     usage = "\n".join(["usage: perfbudget COMMAND …", "", *lines, "", "perfbudget COMMAND --help says more", _EPILOG])
     if words and words[0] in ("-h", "--help"):
         print(usage)

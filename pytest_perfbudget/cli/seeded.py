@@ -54,7 +54,7 @@ def seeded(options: Options, major: int) -> Iterator[Seeded]:
         ServerError, SeedError: there is none to be had, or the seed fails on it.
     """
     place = Place(
-        replace(options, postgres=major, run_id=f"{major}{options.run_id}"), Parts(servers=BUILTIN), _Told(major)
+        replace(options, postgres=major, run_id=f"{major}{options.run_id}"), Parts(servers=BUILTIN), Told(major)
     )
     try:
         place.open()
@@ -68,7 +68,7 @@ def seeded(options: Options, major: int) -> Iterator[Seeded]:
         place.close()
 
 
-class _Told:
+class Told:
     """Says on standard error, where that is a terminal, what takes its time."""
 
     def __init__(self, major: int) -> None:

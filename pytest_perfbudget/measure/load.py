@@ -68,22 +68,31 @@ def cpu_time(
     started = clock()
     figures: list[float] = []
     n = 0
-    while len(figures) < MOST and not _settled(figures, allowed) and (left := cap.seconds - (clock() - started)) > 0:
-        samples, calls = _sampled(fresh(), clock, left)
+    while len(figures) < MOST and not settled(figures, allowed) and (left := cap.seconds - (clock() - started)) > 0:
+        figure, calls = of_a_backend(fresh(), clock, left)
         n += calls
-        if samples:
-            figures.append(percentile(samples, LOW))
+        if figure is not None:
+            figures.append(figure)
     figure = min(figures, default=math.inf)
     counted = f"n={n} on {len(figures)} backend{'s' if len(figures) != 1 else ''}"
     if figure <= allowed:
         return CpuTime(figure, n, len(figures), State.WITHIN, counted)
-    if _settled(figures, allowed) or len(figures) == MOST:
+    if settled(figures, allowed) or len(figures) == MOST:
         return CpuTime(figure, n, len(figures), State.BEYOND, counted)
     seen = f": {format_seconds(figure)} or less" if figures else ""
     return CpuTime(figure, n, len(figures), State.UNDECIDED, f"{cap.words} reached after {counted}{seen}")
 
 
-def _settled(figures: Sequence[float], allowed: float) -> bool:
+def of_a_backend(
+    execute: Callable[[int], float], clock: Callable[[], float], left: float = CAP.seconds
+) -> tuple[float | None, int]:
+    """The CPU seconds per call that a backend needs undisturbed, None where none could be read; the number of calls."""
+    samples, calls = _sampled(execute, clock, left)
+    return (percentile(samples, LOW) if samples else None), calls
+
+
+def settled(figures: Sequence[float], allowed: float) -> bool:
+    """Whether another backend would change nothing."""
     least = sorted(figures)
     return bool(least) and (
         least[0] <= CLEAR * allowed or (len(least) >= FEWEST and least[AGREEING - 1] <= ALIKE * least[0])

@@ -118,6 +118,21 @@ def sample(
     return Sampled(tuple(samples), {key: one.decide(samples, cap) for key, one in looks.items()}, spent, saved)
 
 
+def decided(
+    samples: Sequence[float], allowed: Mapping[str, float], cap: Cap, looks: bool = True
+) -> dict[str, Decision]:
+    """What :func:`sample` would have decided about a series that is there: with its ``looks`` on the way, or by the
+    whole of it, where nobody looked before. ``cap`` says what ended it."""
+    found = {}
+    for key, limit in allowed.items():
+        one, look = _Looks(key, limit), FIRST_LOOK
+        while looks and one.open and look <= len(samples):
+            one.look(list(samples[:look]))
+            look *= 2
+        found[key] = one.decide(list(samples), cap)
+    return found
+
+
 def _more(samples: Sequence[float], seconds: float) -> int:
     """How many more there is time for."""
     return max(int(seconds / mean), 0) if (mean := math.fsum(samples) / len(samples)) > 0 else 0

@@ -11,7 +11,7 @@ Means: no bound of a mean is free of assumptions. Johnson's modified t corrects 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from statistics import NormalDist
 
@@ -79,6 +79,33 @@ def mean_bounds(samples: Sequence[float], confidence: float) -> tuple[float, flo
     shift = third / (variance * n) * (1 / 6 + t * t / 3)
     half = t * math.sqrt(variance / n)
     return (centre + shift - half, centre + shift + half)
+
+
+def share_bounds(found: int, of: int, confidence: float) -> tuple[float, float]:
+    """Bounds of a probability that showed itself ``found`` times in ``of`` trials, each with ``confidence`` of its own:
+    Clopper and Pearson's, exact, by bisection.
+
+    Raises:
+        ValueError: there was no trial, or more were found than tried.
+    """
+    if not 0 <= found <= of or not of:
+        raise ValueError(f"{found} of {of} is no share")
+
+    def at_most(k: int, p: float) -> float:
+        return math.fsum(_binomial(i, of, p) for i in range(k + 1))
+
+    low = _bisected(lambda p: 1 - at_most(found - 1, p) < 1 - confidence) if found else 0.0
+    high = _bisected(lambda p: at_most(found, p) > 1 - confidence) if found < of else 1.0
+    return low, high
+
+
+def _bisected(below: Callable[[float], bool]) -> float:
+    """Where ``below`` turns false, between 0 and 1."""
+    low, high = 0.0, 1.0
+    for _ in range(50):
+        middle = (low + high) / 2
+        low, high = (middle, high) if below(middle) else (low, middle)
+    return (low + high) / 2
 
 
 def bounds(samples: Sequence[float], name: str, confidence: float) -> tuple[float, float]:

@@ -35,7 +35,8 @@ SEEN = 0.95
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """What a run of the default branch left: the figure of :func:`ratio`, and the class of CPU it ran on."""
+    """What a run of the default branch left: the figure of :func:`ratio`, and the class of CPU it ran on, empty where
+    that is not known: it is then like no other."""
 
     figure: float
     machine: str
@@ -79,25 +80,39 @@ def judge(figure: float, recorded: Sequence[Recorded], machine: str, asked: floa
 
     Runs of the same class count alone if there are enough of them.
     """
-    alike = [run for run in recorded if run.machine == machine]
+    alike = [run for run in recorded if machine and run.machine == machine]
     one_class = len(alike) >= NEEDED
     logs = [math.log(run.figure) for run in (alike if one_class else recorded)[-KEPT:]]
     n = len(logs)
     if n < NEEDED:
-        return Judged(Verdict.UNJUDGED, f"{n} of the {NEEDED} recorded runs needed", n)
+        return Judged(Verdict.UNJUDGED, too_few(n, asked), n)
     holds = ONE_CLASS if one_class else SEVERAL_CLASSES
     margin = max(asked, holds)
     change = math.expm1(math.log(figure) - median(logs))
-    # Of a new figure about the median of n old ones, whose variance is π/2n of one figure's.
-    spread = max(stdev(logs), SPREAD) * math.sqrt(1 + math.pi / (2 * n))
+    spread = _spread(stdev(logs), n)
     if OUTLYING * spread > math.log1p(margin):
         reason = f"the {n} recorded runs vary too much (±{_percent(spread)}) for a margin of {_percent(margin)}"
         return Judged(Verdict.UNJUDGED, reason, n, change, margin)
-    sees = math.expm1(math.log1p(margin) + student(SEEN, n - 1) * spread)
+    sees = _visible(margin, spread, n)
     allowed = f"allowed {signed(margin)}" + (f" ({signed(asked)} does not hold)" if asked < holds else "")
     where = "one class of CPU" if one_class else "several classes of CPU"
     reason = f"{signed(change)} against {n} recorded runs on {where}, {allowed}; {_power(sees)}"
     return Judged(_verdict(change, margin), reason, n, change, margin, sees)
+
+
+def too_few(n: int, asked: float) -> str:
+    """Why ``n`` recorded runs do not judge, and what :data:`NEEDED` of them would see at best, on one class of CPU."""
+    sees = _visible(max(asked, ONE_CLASS), _spread(0.0, NEEDED), NEEDED)
+    return f"{n} of the {NEEDED} recorded runs needed; with {NEEDED}, {_power(sees)}"
+
+
+def _spread(deviation: float, n: int) -> float:
+    """Of a new figure about the median of n old ones, whose variance is π/2n of one figure's."""
+    return max(deviation, SPREAD) * math.sqrt(1 + math.pi / (2 * n))
+
+
+def _visible(margin: float, spread: float, n: int) -> float:
+    return math.expm1(math.log1p(margin) + student(SEEN, n - 1) * spread)
 
 
 def _verdict(change: float, margin: float) -> Verdict:

@@ -16,6 +16,7 @@ from pytest_perfbudget.model.plan_evidence import PlanEvidence
 from pytest_perfbudget.model.probes import GenericEvidence, Probes, RuleNote
 from pytest_perfbudget.model.repetition import Origin, Parent, Repetition
 from pytest_perfbudget.model.results import Finding, Pair, Problem, RunResult, TestResult, Verdict, worst
+from pytest_perfbudget.model.stored import Stored
 from pytest_perfbudget.sites import Site
 
 __all__ = [
@@ -43,6 +44,7 @@ __all__ = [
     "Seen",
     "Site",
     "Statement",
+    "Stored",
     "Table",
     "TestEvidence",
     "TestResult",

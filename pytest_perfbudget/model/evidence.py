@@ -12,6 +12,7 @@ from pytest_perfbudget.model.plan_evidence import PlanEvidence
 from pytest_perfbudget.model.probes import GenericEvidence, Probes, RuleNote
 from pytest_perfbudget.model.repetition import Origin, Repetition
 from pytest_perfbudget.model.resources import Used
+from pytest_perfbudget.model.stored import Stored
 from pytest_perfbudget.sites import Site
 
 
@@ -116,7 +117,7 @@ class QueryEvidence:
     asked about them; both are not recorded. ``generic`` is there where ``plan.generic`` or a rule asked for it,
     ``notes`` where a reader did. ``names`` are what ``[budget.query.<name>]`` can call this statement.
     ``repetition`` is that of the line that sent it most often, where one did more than once. ``against`` is there where
-    it was timed against ``--perf-against``.
+    it was timed against ``--perf-against``, ``stored`` where it was for ``latency.baseline``.
     """
 
     id: str
@@ -138,6 +139,7 @@ class QueryEvidence:
     fetched: Fetched = field(default_factory=Fetched)
     repetition: Repetition | None = None
     against: Against | None = None
+    stored: Stored | None = None
 
     @property
     def key(self) -> str:

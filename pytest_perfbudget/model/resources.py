@@ -43,6 +43,16 @@ class MemoryUse:
 
 
 @dataclass(frozen=True, slots=True)
+class Benchmarked:
+    """What a benchmark fixture measured of a function that the test gave it: seconds of a call, by rounds of so many
+    ``iterations``; ``why`` it measured nothing."""
+
+    samples: tuple[float, ...] = ()
+    iterations: int = 1
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Used:
     """A figure of a test as a whole that was measured for its budget: ``key`` is the budget's, ``value`` in ``unit``,
     ``note`` what it rests on."""

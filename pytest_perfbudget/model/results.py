@@ -100,7 +100,7 @@ class RunResult:
 
     ``started`` is ISO 8601 with its offset, ``duration`` in seconds; ``git`` holds commit, branch and dirty where
     the project is a git checkout; ``loosened`` are the lines of ``--perf-baseline``; ``changes`` those an update
-    recorded (or would record), each old → new.
+    recorded (or would record), each old → new; ``timings`` say what was recorded for ``latency.baseline``, or why not.
     """
 
     id: str
@@ -113,3 +113,4 @@ class RunResult:
     git: dict[str, Any] = field(default_factory=dict)
     loosened: tuple[str, ...] = ()
     changes: tuple[str, ...] = ()
+    timings: tuple[str, ...] = ()

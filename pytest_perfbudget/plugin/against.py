@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from pytest_perfbudget.errors import PerfbudgetError
@@ -43,12 +44,15 @@ def _there(config: pytest.Config, name: str) -> bool:
 
 def asking(marks: Mapping[Any, Marked], promises: Promises, asks: Callable[[Budget], bool]) -> dict[str, str]:
     """The tests whose budget asks for it, with what it captures of each."""
-    found: dict[str, str] = {}
+    return {test: budget.capture for test, budget in _budgets(marks, promises) if asks(budget)}
+
+
+def captured(marks: Mapping[Any, Marked], promises: Promises) -> dict[str, str]:
+    """All tests that have a budget, likewise."""
+    return {test: budget.capture for test, budget in _budgets(marks, promises)}
+
+
+def _budgets(marks: Mapping[Any, Marked], promises: Promises) -> Iterator[tuple[str, Budget]]:
     for mark in marks.values():
-        try:
-            budget = mark.budget(promises)
-        except PerfbudgetError:
-            continue  # the test itself says it
-        if asks(budget):
-            found[mark.test] = budget.capture
-    return found
+        with suppress(PerfbudgetError):  # the test itself says it
+            yield mark.test, mark.budget(promises)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_perfbudget.plugin.against import captured
+from pytest_perfbudget.plugin.benchmark import one_call
 from pytest_perfbudget.plugin.lifecycle import Lifecycle, as_failure
 from pytest_perfbudget.plugin.marker import Marked
 from pytest_perfbudget.session.against.giving import Giver, answer
@@ -22,8 +24,10 @@ class HandOver(Lifecycle):
     """Takes the lifecycle's place; nothing is judged."""
 
     def __init__(self, state: State, marks: Mapping[pytest.Item, Marked], order: Order, descriptor: int) -> None:
-        self._marks, self._descriptor = marks, descriptor
-        self._examiner: Any = Giver(state.place, order)
+        captures = captured(marks, state.promises) if order.tests is None else order.tests
+        self._marks = {item: mark for item, mark in marks.items() if mark.test in captures}
+        self._descriptor, self._hub = descriptor, state.place.hub
+        self._examiner: Any = Giver(state.place, order, captures)
 
     @pytest.hookimpl
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
@@ -36,7 +40,7 @@ class HandOver(Lifecycle):
         mark = self._marks.get(item)
         if mark is None:
             return (yield)
-        with self._examiner.watching():
+        with self._examiner.watching(), one_call(item, self._hub):
             returned = yield
         with as_failure():
             self._examiner.take(mark.test, mark.name)

@@ -206,7 +206,8 @@ class State:
         from pytest_perfbudget.plugin.marker import marked
 
         assert self.order
-        found = {item: mark for item in items if (mark := marked(item)).test in self.order.tests}
+        wanted, marks = self.order.tests, {item: marked(item) for item in items}
+        found = {item: mark for item, mark in marks.items() if wanted is None or mark.test in wanted}
         descriptor = int(self.arguments["perf_hand_over"])
         self.config.pluginmanager.register(HandOver(self, found, self.order, descriptor), "pytest_perfbudget.lifecycle")
         return list(found)

@@ -30,6 +30,7 @@ from pytest_perfbudget.model import (
 )
 from pytest_perfbudget.model.growth import Grown
 from pytest_perfbudget.model.resources import Used
+from pytest_perfbudget.report.stored import document as stored
 
 FORMAT = 1
 SCHEMA = Path(__file__).with_name("schema.json")
@@ -119,6 +120,7 @@ def _query(query: QueryEvidence) -> dict[str, Any]:
         "work": _work(query.work, query.cost),
         "latency": _latency(query.latency) if query.latency else None,
         "against": _against(query.against) if query.against else None,
+        "stored": stored(query.stored) if query.stored else None,
     }
 
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from pytest_perfbudget.model import Problem, RunResult, TestResult, Verdict
-from pytest_perfbudget.report import against
+from pytest_perfbudget.report import against, stored
 from pytest_perfbudget.report.growth import growths
 from pytest_perfbudget.report.latencies import latencies, resources
 from pytest_perfbudget.report.lines import labelled
@@ -29,7 +29,7 @@ def summary(result: RunResult, verbosity: int) -> list[str]:
     judged = [test for test in result.tests if test.outcome != "skipped"]
     rest = [test for test in judged if not _within(test)]
     shown = judged if verbosity >= 1 else rest
-    lines = [_headline(result, judged, len(rest)), *against.headline(judged)]
+    lines = [_headline(result, judged, len(rest)), *against.headline(judged), *stored.headline(result)]
     if shown:
         lines += ["", *_table(shown)]
     for verdict, (title, hint) in NOTED.items():
@@ -40,6 +40,7 @@ def summary(result: RunResult, verbosity: int) -> list[str]:
         lines += _section("resources", resources(judged))
         lines += _section("growth", growths(judged, verbosity))
         lines += _section("times against the reference", list(against.times(judged)))
+        lines += _section("times against recorded runs", list(stored.times(judged)))
     if shown:
         lines += _section("not as profile and seed would have it", _notes(judged))
     lines += _section("problems of the whole run", [line for problem in result.problems for line in _problem(problem)])

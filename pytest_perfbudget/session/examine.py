@@ -12,6 +12,7 @@ from pytest_perfbudget.advice.explain import explain
 from pytest_perfbudget.budgets.budget import Budget
 from pytest_perfbudget.errors import At, BudgetError
 from pytest_perfbudget.model import Finding, Statement, TestEvidence, TestResult, Verdict
+from pytest_perfbudget.model.resources import Benchmarked
 from pytest_perfbudget.plans.names import quoted
 from pytest_perfbudget.report.failure import failure
 from pytest_perfbudget.report.junit import properties
@@ -30,6 +31,8 @@ from pytest_perfbudget.session.probe import Needs, Prober
 from pytest_perfbudget.session.promises import Promises
 from pytest_perfbudget.session.recount import recount
 from pytest_perfbudget.session.resources import Resources
+from pytest_perfbudget.session.stored.compare import compare_with_runs
+from pytest_perfbudget.session.stored.history import History
 from pytest_perfbudget.session.timing import time_queries
 from pytest_perfbudget.verdict.gather import gather
 from pytest_perfbudget.verdict.judge import Bench, judge, recorded
@@ -50,7 +53,7 @@ class Examiner:
         scales: Scales | None = None,
     ) -> None:
         self._place, self._promises, self._options, self._parts = place, promises, options, parts
-        self._reference, self._scales = reference, scales
+        self._reference, self._scales, self._history = reference, scales, History(options)
         self._test = ""
         self._budget: Budget | None = None
         self._prober = Prober(place)
@@ -101,11 +104,12 @@ class Examiner:
         self._place.hub.stop()
         self._place.settle()
 
-    def examine(self, at: At) -> tuple[TestResult, str]:
-        """The result of the test that was watched, and the text it fails with (empty if it passes)."""
+    def examine(self, at: At, benchmarked: Benchmarked | None = None) -> tuple[TestResult, str]:
+        """The result of the test that was watched, and the text it fails with (empty if it passes); ``benchmarked`` is
+        what a benchmark in it measured."""
         assert self._budget is not None
         with self._place.hub.mute():
-            evidence, judgement = self._judge(self._budget)
+            evidence, judgement = self._judge(self._budget, benchmarked)
             findings = self._explained(judgement, evidence)
         failing = [f for f in findings if fails(f, ci=self._options.ci is not None, strict=self._options.strict)]
         failing = [f for f in failing if not self._recorded(f, evidence)]
@@ -120,7 +124,7 @@ class Examiner:
         """What JUnit shows of a result."""
         return properties(result)
 
-    def _judge(self, budget: Budget) -> tuple[TestEvidence, Judgement]:
+    def _judge(self, budget: Budget, benchmarked: Benchmarked | None) -> tuple[TestEvidence, Judgement]:
         self._place.hub.check()
         statements = self._place.completed(self._statements)
         facts = self._place.facts
@@ -142,7 +146,7 @@ class Examiner:
         if again := recount(evidence, judgement, self._place):
             evidence = again
             judgement = judge(budget, evidence, baseline, bench)
-        evidence, clocked = self._clocked(budget, replace(evidence, used=used))
+        evidence, clocked = self._clocked(budget, replace(evidence, used=used), benchmarked)
         if needs := unexplained(budget, judgement, self._parts.rules):
             evidence = self._prober.gather(evidence, needs)
         if clocked or needs:
@@ -152,16 +156,19 @@ class Examiner:
             evidence = replace(evidence, queries=notes)
         return evidence, judgement
 
-    def _clocked(self, budget: Budget, evidence: TestEvidence) -> tuple[TestEvidence, tuple[Finding, ...]]:
+    def _clocked(
+        self, budget: Budget, evidence: TestEvidence, benchmarked: Benchmarked | None
+    ) -> tuple[TestEvidence, tuple[Finding, ...]]:
         """The evidence with what only a clock or other sizes can say, and the findings about it."""
         why = disturbed(self._options.debugger)
-        evidence, latency = time_queries(budget, evidence, self._place, why)
+        evidence, latency = time_queries(budget, evidence, self._place, why, benchmarked)
         evidence, load = measure_load(budget, evidence, self._place, why)
         if self._options.explain:
             return evidence, latency + load
         evidence, compared = compare_times(budget, evidence, self._place, self._reference, why)
+        evidence, stored = compare_with_runs(budget, evidence, self._place, self._history, why)
         evidence, grown = measure_growth(budget, evidence, self._scales, self._options.debugger)
-        return evidence, latency + load + compared + grown
+        return evidence, latency + load + compared + stored + grown
 
     def _asked(self, budget: Budget, evidence: TestEvidence) -> Needs:
         """What the budget's rules need to know of each query; who reads --perf-explain wants to hear every rule."""

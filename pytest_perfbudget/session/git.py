@@ -17,6 +17,21 @@ def state(root: Path) -> dict[str, Any]:
     return {"commit": commit, "branch": branch, "dirty": bool(_git(root, "status", "--porcelain"))}
 
 
+def commit(root: Path, ref: str = "HEAD") -> str:
+    """Its full name; empty outside a checkout, and where there is no such ref."""
+    return _git(root, "rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}")
+
+
+def branch(root: Path) -> str:
+    """The branch that is checked out; empty where none is."""
+    return _git(root, "symbolic-ref", "--quiet", "--short", "HEAD")
+
+
+def default_branch(root: Path) -> str:
+    """The one that the remote ``origin`` has as its HEAD; empty where git was not told."""
+    return _git(root, "symbolic-ref", "--quiet", "--short", "refs/remotes/origin/HEAD").removeprefix("origin/")
+
+
 def author(root: Path) -> str:
     """Who records a baseline: git's user name, else the login name."""
     name = _git(root, "config", "user.name")

@@ -26,7 +26,8 @@ class Options:
     are folders of PostgreSQL's programs; ``accept`` the categories recorded besides the default ones; ``env`` the
     variables that get the DSN; ``server_log`` asks for the statements of other processes; ``debugger`` is the option
     that asks pytest for one (``--pdb``). ``measure_cap`` are the seconds that all measuring of a run may take,
-    ``measure_wait`` those that one waits for the tests of other workers to end. ``growth_sizes`` are the rows of the
+    ``measure_wait`` those that one waits for the tests of other workers to end. ``timings`` is the folder of recorded
+    runs, ``timings_branch`` the default branch where neither CI nor git names it. ``growth_sizes`` are the rows of the
     largest table at which ``growth`` is judged, ``growth_cap`` the seconds that running the tests there may take; in
     such a run ``scale`` is what the seed is told, 0 in any other.
     """
@@ -63,3 +64,5 @@ class Options:
     growth_sizes: tuple[int, ...] = GROWTH_SIZES
     growth_cap: float = 180.0
     scale: int = 0
+    timings: Path = Path(".perfbudget/timings")
+    timings_branch: str = ""

@@ -15,6 +15,7 @@ from pytest_perfbudget.model import Environment, Problem, RunResult, TestEvidenc
 from pytest_perfbudget.session.git import author, state
 from pytest_perfbudget.session.options import Options
 from pytest_perfbudget.session.promises import Promises
+from pytest_perfbudget.session.stored.record import record
 from pytest_perfbudget.session.wire import decode
 from pytest_perfbudget.verdict.environment import incomparable
 
@@ -53,9 +54,14 @@ class Run:
         except PerfbudgetError as error:
             problems.append(Problem("baselines", error.what, error.at, error.remedy))
             loosened = ()
+        try:
+            timings = record(self._options, self._results.values(), self._at, complete=complete)
+        except PerfbudgetError as error:
+            problems.append(Problem("timings", error.what, error.at, error.remedy))
+            timings = ()
         return RunResult(
             id=self._options.run_id,
-            started=self._started.isoformat(timespec="seconds"),
+            started=self._at,
             duration=round(time.monotonic() - self._clock, 3),
             complete=complete,
             tests=tuple(self._results[test] for test in sorted(self._results)),
@@ -64,7 +70,12 @@ class Run:
             git=state(self._options.root) if self._options.reports else {},
             loosened=loosened,
             changes=lines,
+            timings=timings,
         )
+
+    @property
+    def _at(self) -> str:
+        return self._started.isoformat(timespec="seconds")
 
     def _expired(self, promises: Promises) -> Iterator[Problem]:
         for name in sorted(set(self.tests.values()) & promises.suite.budgets.keys()):
@@ -140,9 +151,7 @@ class Run:
                 promises.store.delete(major, name)
 
     def _terms(self, name: str, old: dict[str, Baseline], environment: Environment, complete: bool) -> Terms:
-        recorded = Recorded(
-            self._started.isoformat(timespec="seconds"), author(self._options.root), self._options.reason
-        )
+        recorded = Recorded(self._at, author(self._options.root), self._options.reason)
         differences = incomparable(old[name].environment, environment) if name in old else ()
         present = {test for test, budget in self.tests.items() if budget == name}
         return Terms(recorded, self._options.accept, present, complete, differences)

@@ -45,6 +45,8 @@ DEFAULTS: Mapping[str, Any] = {
     "measure_wait": "30 s",
     "growth_sizes": list(GROWTH_SIZES),
     "growth_cap": "3 min",
+    "timings": ".perfbudget/timings",
+    "timings_branch": "",
 }
 """Every key of ``[tool.perfbudget]``."""
 
@@ -112,16 +114,21 @@ def read(
         cache=environ.get("PERFBUDGET_CACHE") or None,
         ci=ci.evidence(environ),
         debugger="--pdb" if options.get("usepdb") else "--trace" if options.get("trace") else "",
-        growth_sizes=_sizes(found["growth_sizes"]),
-        **_durations(found),
+        **_measuring(found, root),
         **_recording(options),
     )
     refuse_combinations(result)
     return result
 
 
-def _durations(found: Mapping[str, Found]) -> dict[str, Any]:
-    return {key: found[key].seconds() for key in ("measure_cap", "measure_wait", "growth_cap")}
+def _measuring(found: Mapping[str, Found], root: Path) -> dict[str, Any]:
+    """What concerns the clock, and sizes."""
+    return {
+        **{key: found[key].seconds() for key in ("measure_cap", "measure_wait", "growth_cap")},
+        "growth_sizes": _sizes(found["growth_sizes"]),
+        "timings": root / found["timings"].text(),
+        "timings_branch": str(found["timings_branch"].value),
+    }
 
 
 def _recording(options: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,10 +16,12 @@ from pytest_perfbudget.measure.sampling import CAP, Cap, Decision, Sampled, Stat
 from pytest_perfbudget.measure.statistics import summary
 from pytest_perfbudget.measure.unhindered import Unhindered
 from pytest_perfbudget.model import Finding, Latency, QueryEvidence, TestEvidence, Verdict
+from pytest_perfbudget.model.resources import Benchmarked
 from pytest_perfbudget.postgres.backends import waiting
 from pytest_perfbudget.session.place import Place
 from pytest_perfbudget.statements import Kind, kind, one_line
 from pytest_perfbudget.units import format_seconds
+from pytest_perfbudget.verdict.benchmark import LATENCIES, check_benchmark
 from pytest_perfbudget.verdict.gather import site_of
 
 _WIDTH = 60
@@ -27,19 +29,31 @@ _WIDTH = 60
 
 
 def time_queries(
-    budget: Budget, evidence: TestEvidence, place: Place, disturbed: str | None = None
+    budget: Budget,
+    evidence: TestEvidence,
+    place: Place,
+    disturbed: str | None = None,
+    benchmarked: Benchmarked | None = None,
 ) -> tuple[TestEvidence, tuple[Finding, ...]]:
-    """The evidence with latencies, and the findings about them; nothing is timed where something is ``disturbed``."""
+    """The evidence with latencies, and the findings about them; nothing is timed where something is ``disturbed``.
+
+    The limits of a test with a benchmark are those of the ``benchmarked`` function, but for those of ``query.NAME``.
+    """
     findings: list[Finding] = []
+    if benchmarked:
+        used, found = check_benchmark(budget, benchmarked, disturbed)
+        findings += found
+        evidence = replace(evidence, used=evidence.used + used)
+        budget = replace(budget, limits={key: one for key, one in budget.limits.items() if key not in LATENCIES})
     timed = []
     for query in evidence.queries:
         limits = _limits(budget, query)
         if disturbed and limits:
             findings += [_unjudged(query, limit, disturbed) for limit in limits.values()]
             limits = {}
-        after, found = _time(query, limits, budget, place) if limits else (query, [])
+        after, one = _time(query, limits, budget, place) if limits else (query, [])
         timed.append(after)
-        findings += found
+        findings += one
     return replace(evidence, queries=tuple(timed)), tuple(findings)
 
 

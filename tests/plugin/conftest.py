@@ -57,7 +57,7 @@ env = "DATABASE_URL"
 """
 
 
-OTHERS = ("pytest_postgresql", "valkey", "hypothesispytest", "benchmark", "pytest_cov", "rerunfailures")
+OTHERS = ("pytest_postgresql", "valkey", "hypothesispytest", "benchmark", "pytest_cov", "rerunfailures", "codspeed")
 """Plugins by their entry points that most runs do without: they take half of the time a run needs to begin."""
 
 

@@ -31,7 +31,7 @@ atexit.register(at_exit)
 """
 
 
-OTHERS = ("asyncio", "benchmark", "pytest_cov", "pytest_postgresql", "randomly", "rerunfailures", "timeout")
+OTHERS = ("asyncio", "benchmark", "codspeed", "pytest_cov", "pytest_postgresql", "randomly", "rerunfailures", "timeout")
 """Plugins of ours to test beside, which import what they like."""
 
 

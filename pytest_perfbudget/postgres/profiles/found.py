@@ -38,9 +38,9 @@ def machine_of(connection: psycopg.Connection, said: Said) -> Machine:
         SettingsError: the server is elsewhere, and memory or cores were not said.
     """
     if said.memory and said.cores:
-        here = Machine(said.memory, said.cores)
-    elif connection.execute(_LOCAL).fetchone() == (True,):
-        here = detect()
+        found = Machine(said.memory, said.cores)
+    elif here(connection):
+        found = detect()
     else:
         raise SettingsError(
             "the server is not on this machine, so its memory and cores are not known",
@@ -48,13 +48,18 @@ def machine_of(connection: psycopg.Connection, said: Said) -> Machine:
         )
     (size,) = connection.execute(_SIZE).fetchone() or (None,)
     return replace(
-        here,
-        memory=said.memory or here.memory,
-        cores=said.cores or here.cores,
-        disk=said.disk or _disk(connection) or here.disk,
+        found,
+        memory=said.memory or found.memory,
+        cores=said.cores or found.cores,
+        disk=said.disk or _disk(connection) or found.disk,
         connections=said.connections,
         database=said.database or size,
     )
+
+
+def here(connection: psycopg.Connection) -> bool:
+    """Whether the server runs on this machine, by the address it was reached at."""
+    return connection.execute(_LOCAL).fetchone() == (True,)
 
 
 def _disk(connection: psycopg.Connection) -> Disk | None:

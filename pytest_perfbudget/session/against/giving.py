@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -26,8 +26,9 @@ _OURS = "pytest_perfbudget"
 class Giver:
     """One per process. It takes the part of the :class:`~pytest_perfbudget.session.examine.Examiner`."""
 
-    def __init__(self, place: Place, order: Order) -> None:
-        self._place, self._order = place, order
+    def __init__(self, place: Place, order: Order, captures: Mapping[str, str]) -> None:
+        """``captures`` says what is captured of each test."""
+        self._place, self._order, self._captures = place, order, captures
         self._tests: dict[str, GivenTest] = {}
         self._statements: tuple[Statement, ...] = ()
         self._capture = "call"
@@ -38,7 +39,7 @@ class Giver:
         Raises:
             ServerError, SeedError: there is no database.
         """
-        self._capture, self._statements = self._order.tests[test], ()
+        self._capture, self._statements = self._captures[test], ()
         self._place.fresh(test)
         self._place.horizon.hold()
         self._place.drivers.watch()

@@ -25,8 +25,9 @@ T = TypeVar("T")
 class Order:
     """To the reference: which server to use, in whose run, and which tests to hand over.
 
-    ``tests`` are node ids with what is captured of each (``call`` or ``test``). ``top`` is the checkout whose files
-    must not be used, empty where there is none; ``scale`` is what the seed is told, 0 where nothing.
+    ``tests`` are node ids with what is captured of each (``call`` or ``test``), None asks for all that have a budget.
+    ``top`` is the checkout whose files must not be used, empty where they are the ones that are wanted; ``scale`` is
+    what the seed is told, 0 where nothing.
     """
 
     run_id: str
@@ -38,12 +39,12 @@ class Order:
     profile: Profile
     cache: str | None
     server_log: bool
-    tests: dict[str, str]
+    tests: dict[str, str] | None
     top: str
     scale: int = 0
 
     @classmethod
-    def of(cls, options: Options, tests: Mapping[str, str], top: str = "", scale: int = 0) -> Order:
+    def of(cls, options: Options, tests: Mapping[str, str] | None, top: str = "", scale: int = 0) -> Order:
         return cls(
             run_id=options.run_id,
             worker=f"{options.worker}_{scale or 'ref'}",
@@ -54,7 +55,7 @@ class Order:
             profile=options.profile,
             cache=options.cache,
             server_log=options.server_log,
-            tests=dict(tests),
+            tests=None if tests is None else dict(tests),
             top=top,
             scale=scale,
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -88,11 +88,16 @@ class Alternating:
 @contextmanager
 def connected(layout: Layout, sides: Mapping[str, Sides]) -> Iterator[Connected]:
     """The pairs of ``sides`` on new connections, the null pair and the reference queries beside them."""
-    with ExitStack() as stack:
-        old, new = stack.enter_context(layout.connect())
-        pairs = {key: _pair(old, new, one) for key, one in sides.items()}
-        own = [_own(old, new, sql) for sql in (CONTROL, *REFERENCES)]
-        yield Connected(pairs, own[0], own[1:])
+    with layout.connect() as ends:
+        yield beside(ends, sides)
+
+
+def beside(ends: tuple[End, End], sides: Mapping[str, Sides]) -> Connected:
+    """The same on connections that are there."""
+    old, new = ends
+    pairs = {key: _pair(old, new, one) for key, one in sides.items()}
+    own = [_own(old, new, sql) for sql in (CONTROL, *REFERENCES)]
+    return Connected(pairs, own[0], own[1:])
 
 
 def _pair(old: End, new: End, sides: Sides) -> Alternating:

@@ -28,7 +28,6 @@ NOW = [key for key in KEYS if not key.arrives_with]
 LATER = [key for key in KEYS if key.arrives_with]
 PARTS = {
     "plan rules",
-    "time gates",
     "migrations",
     "the query cache",
     "production statistics",

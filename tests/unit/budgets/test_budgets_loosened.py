@@ -145,6 +145,7 @@ def test_a_pattern_that_moved_from_required_to_forbidden_is_listed() -> None:
     [
         ({"regress": "10%", "always": True}, []),
         ({"regress": "5%", "always": True}, []),
+        ({"regress": "10%", "always": True, "baseline": "20%"}, []),
         ({"regress": "20%", "always": True}, ["latency.regress 10% → 20%  (budgets/x.toml:3)"]),
         ({"regress": "10%"}, ["latency.always true → false  (budgets/x.toml:3)"]),
         (
@@ -160,3 +161,18 @@ def test_a_slowdown_that_need_not_be_caught_any_more_is_listed(after: dict[str, 
     before = suite_of({"orders.recent": {"latency": {"regress": "10%", "always": True}}})
     now = suite_of({"orders.recent": {"latency": after}})
     assert sorted(loosened(before, now)) == sorted(f"orders.recent: {line}" for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("after", "line"),
+    [
+        ("15%", None),
+        ("25%", None),
+        ("40%", "latency.baseline 25% → 40%  (budgets/x.toml:3)"),
+        (None, "latency.baseline 25% → not held to  (was at budgets/x.toml:3)"),
+    ],
+)
+def test_a_wider_margin_against_recorded_runs_is_listed(after: str | None, line: str | None) -> None:
+    before = suite_of({"orders.recent": {"latency": {"baseline": "25%"}}})
+    later = suite_of({"orders.recent": {"latency": {"baseline": after} if after else {"p50": "2 ms"}}})
+    assert loosened(before, later) == ((f"orders.recent: {line}",) if line else ())

@@ -57,6 +57,7 @@ def _refusal(keys: dict[str, Any]) -> BudgetError | None:
         ({"latency": {"p50": "2 ms"}}, True),
         ({"latency": {"regress": "10%"}}, True),
         ({"query": {"recent": {"latency": {"regress": "10%"}}}}, True),
+        ({"latency": {"baseline": "25%"}}, True),
         ({"throughput": {"min": 100}}, True),
         ({"queries": {"max": 3}, "work": {"buffers": 9}}, False),
     ],

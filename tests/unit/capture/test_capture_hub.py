@@ -89,6 +89,44 @@ def test_a_task_made_while_muted_is_muted_no_longer_than_that(hub: Hub, dsn: str
     assert [s.sql for s in hub.stop()] == ["SELECT 'served'"]
 
 
+def test_what_is_sent_aside_is_nobodys_whatever_thread_sends_it(hub: Hub, dsn: str) -> None:
+    def work() -> None:
+        with psycopg.connect(dsn) as connection:
+            connection.execute("SELECT 2")
+
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute("SELECT 1")
+        with hub.aside():
+            connection.execute("SELECT 2")
+            (thread := threading.Thread(target=work)).start()
+            thread.join()
+        connection.execute("SELECT 3")
+    assert [(s.sql, len(s.plans)) for s in hub.stop()] == [("SELECT 1", 1), ("SELECT 3", 1)]
+
+
+def test_a_plan_of_what_was_sent_aside_is_not_taken_for_the_next_statements(hub: Hub, dsn: str) -> None:
+    """In a transaction a plan comes with the next statement, and here they are of the same text."""
+    sql = "SELECT id FROM orders WHERE id <= %s"
+    with psycopg.connect(dsn) as connection:
+        connection.execute(sql, [1])
+        with hub.aside():
+            for _ in range(8):
+                connection.execute(sql, [2])
+        connection.execute(sql, [3])
+        found = hub.stop()
+    assert [[plan["Plan"]["Actual Rows"] for plan in one.plans] for one in found] == [[1], [3]]
+
+
+def test_calls_that_are_forgotten_have_not_been(hub: Hub, dsn: str) -> None:
+    with psycopg.connect(dsn) as connection:
+        connection.execute("SELECT 1")
+        after = hub.sent()
+        connection.execute("SELECT 2")
+        hub.forget(after)
+        connection.execute("SELECT 3")
+        assert [(s.sql, len(s.plans)) for s in hub.stop()] == [("SELECT 1", 1), ("SELECT 3", 1)]
+
+
 def test_equal_plan_documents_are_kept_once(hub: Hub, dsn: str) -> None:
     # Ten custom plans (psycopg prepares at the sixth execution, PostgreSQL weighs the generic plan five later).
     with psycopg.connect(dsn) as connection:

@@ -105,3 +105,25 @@ def test_summary() -> None:
     latency = s.summary([0.001 * n for n in range(1, 101)], (0.09, 0.1))
     assert (latency.n, latency.p50, latency.p95, latency.p99) == pytest.approx((100, 0.05, 0.095, 0.099))
     assert (latency.mean, latency.interval) == (pytest.approx(0.0505), (0.09, 0.1))
+
+
+def test_share_bounds_agree_with_the_tables() -> None:
+    """Clopper and Pearson, 1934: 0 of 10 at 95 % is at most 25.9 %; the rule of three for many trials."""
+    assert s.share_bounds(0, 10, 0.95) == (0.0, pytest.approx(0.2589, abs=1e-4))
+    assert s.share_bounds(10, 10, 0.95) == (pytest.approx(0.7411, abs=1e-4), 1.0)
+    assert s.share_bounds(3, 20, 0.975) == (pytest.approx(0.0321, abs=1e-4), pytest.approx(0.3789, abs=1e-4))
+    assert s.share_bounds(0, 1000, 0.95)[1] == pytest.approx(3 / 1000, rel=0.01)
+
+
+@given(st.integers(1, 400), st.data(), confidences)
+def test_share_bounds_enclose_the_share(of: int, data: st.DataObject, confidence: float) -> None:
+    found = data.draw(st.integers(0, of))
+    low, high = s.share_bounds(found, of, confidence)
+    assert 0 <= low <= found / of <= high <= 1
+    assert s.share_bounds(found, of + 10, confidence)[1] <= high + 1e-9
+
+
+@pytest.mark.parametrize(("found", "of"), [(0, 0), (2, 1), (-1, 5)])
+def test_what_is_no_share(found: int, of: int) -> None:
+    with pytest.raises(ValueError, match="is no share"):
+        s.share_bounds(found, of, 0.95)

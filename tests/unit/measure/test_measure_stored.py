@@ -51,8 +51,21 @@ def test_the_order_of_rounds_does_not_matter(rounds: list[tuple[float, float]], 
 @pytest.mark.parametrize("n", [0, 1, 4])
 def test_fewer_than_five_runs_are_not_judged(n: int) -> None:
     judged = judge(2.0, runs(*[1.0] * n), "cpu", 0.25)
-    assert (judged.verdict, judged.reason) == (Verdict.UNJUDGED, f"{n} of the 5 recorded runs needed")
+    assert (judged.verdict, judged.reason) == (
+        Verdict.UNJUDGED,
+        f"{n} of the 5 recorded runs needed; with 5, this sees +29.6% or more, "
+        "a paired run (--perf-against) sees less and decides",
+    )
     assert judged.sees is None
+
+
+def test_what_five_runs_would_see_is_what_they_see() -> None:
+    assert judge(1.0, runs(*[1.0] * 5), "cpu", 0.25).reason.partition("; ")[2] in judge(1.0, [], "cpu", 0.25).reason
+
+
+def test_a_machine_that_is_not_known_is_like_no_other() -> None:
+    judged = judge(1.0, runs(*[1.0] * 5, machine=""), "", 0.15)
+    assert (judged.verdict, judged.margin) == (Verdict.SAME, SEVERAL_CLASSES)
 
 
 def test_one_class_of_cpu_holds_at_15_percent() -> None:

@@ -1,0 +1,1 @@
+"""``perfbudget selfcheck``: the suite's own statements against themselves, on this machine."""

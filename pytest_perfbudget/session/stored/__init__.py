@@ -1,0 +1,1 @@
+"""``latency.baseline``: statements timed beside reference queries, against the runs that CI recorded."""

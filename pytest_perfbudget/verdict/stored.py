@@ -1,0 +1,95 @@
+"""``latency.baseline``: a statement's figure and those of recorded runs → evidence and findings."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from pytest_perfbudget.budgets.budget import Slowdown
+from pytest_perfbudget.measure.beside import Figure
+from pytest_perfbudget.measure.paired import signed
+from pytest_perfbudget.measure.stored import Judged
+from pytest_perfbudget.model import Finding, QueryEvidence, Stored, Verdict
+from pytest_perfbudget.verdict.gather import site_of
+
+KEY = "latency.baseline"
+
+
+def compared(figure: Figure, judged: Judged, machine: str) -> Stored:
+    """What the report keeps of a figure that is there."""
+    assert figure.value is not None
+    return Stored(
+        figure=figure.value,
+        rounds=figure.rounds,
+        machine=machine,
+        verdict=judged.verdict.value,
+        reason=judged.reason,
+        runs=judged.n,
+        change=judged.change,
+        margin=judged.margin,
+        sees=judged.sees,
+    )
+
+
+def confirmed(first: Stored, again: Figure, judged: Judged | None) -> Stored:
+    """A regression that new connections were asked about, ``judged`` if they gave a figure: what they do not show again
+    is ``unjudged``."""
+    if judged and judged.verdict is Verdict.REGRESSED:
+        return replace(first, again=again.value)
+    seen = signed(judged.change) if judged and judged.change is not None else again.reason
+    reason = f"not confirmed, on new connections {seen}: {first.reason}"
+    return replace(first, again=again.value, verdict=Verdict.UNJUDGED.value, reason=reason)
+
+
+def beyond(query: QueryEvidence, held: Slowdown, stored: Stored) -> Finding | None:
+    """The finding of one statement; None where it is as fast as before."""
+    match Verdict(stored.verdict):
+        case Verdict.SAME:
+            return None
+        case Verdict.UNJUDGED:
+            return unjudged(query, held, stored.reason)
+        case verdict:
+            return _changed(query, held, stored, verdict)
+
+
+def _changed(query: QueryEvidence, held: Slowdown, stored: Stored, verdict: Verdict) -> Finding:
+    assert stored.change is not None
+    regressed = verdict is Verdict.REGRESSED
+    return Finding(
+        code=KEY,
+        verdict=verdict,
+        message=f"{signed(stored.change)} against {stored.runs} recorded runs",
+        metric=KEY,
+        measured=stored.change,
+        allowed=stored.margin if regressed else None,
+        unit="%",
+        query=query.key,
+        site=site_of(query),
+        budget_at=held.at,
+        detail=(f"  runs     {stored.reason}", f"  figure   {_figure(stored)} times the reference queries"),
+        note=f"{KEY} = {held.text}",
+        fix=_DECIDES if regressed else "",
+    )
+
+
+_DECIDES = (
+    "time it on one connection against the commit it was fast at, which sees less and decides: "
+    "pytest --perf-against=REF, with latency.regress"
+)
+
+
+def _figure(stored: Stored) -> str:
+    return f"{stored.figure:.3g}" + (f", on new connections {stored.again:.3g}" if stored.again else "")
+
+
+def unjudged(query: QueryEvidence, held: Slowdown, why: str) -> Finding:
+    """Of one statement, with the reason."""
+    return Finding(
+        code=KEY,
+        verdict=Verdict.UNJUDGED,
+        message=f"{KEY}: {why}",
+        metric=KEY,
+        unit="%",
+        query=query.key,
+        site=site_of(query),
+        budget_at=held.at,
+    )
