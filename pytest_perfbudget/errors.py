@@ -82,6 +82,14 @@ class CacheError(PerfbudgetError):
     """
 
 
+class StaleError(CacheError, AssertionError):
+    """The cache answered with what is not so any more.
+
+    Common causes: a writer that uses neither ``cache.connection()`` nor a covered table; a function named in ``pure``
+    that depends on more than its arguments and tables.
+    """
+
+
 class SeedError(PerfbudgetError):
     """The seed of the test database failed; ``at`` is the file and line of the statement that did.
 

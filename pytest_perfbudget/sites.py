@@ -12,7 +12,7 @@ from typing import Any
 _PACKAGE = str(Path(__file__).parent) + "/"
 _INSTALLED = ("/site-packages/", "/dist-packages/")
 _SPAWN = "greenlet_spawn"
-_DRIVERS = ("psycopg", "psycopg_pool", "asyncpg", "psycopg2")
+_DRIVERS = ("psycopg", "psycopg_pool", "asyncpg", "psycopg2", "redis", "valkey")
 
 
 @dataclass(frozen=True, slots=True)

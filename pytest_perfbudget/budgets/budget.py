@@ -140,6 +140,12 @@ class Budget:
             for part in parts
         )
 
+    @property
+    def of_caches_alone(self) -> bool:
+        """Whether it holds nothing that statements would have to show: a test that reads caches may send none."""
+        others = self.clauses or self.rules or self.queries or self.route or self.plan_generic or self.latency_regress
+        return bool(self.limits) and not others and all(key.startswith("cache.") for key in self.limits)
+
     def tables(self) -> tuple[tuple[str, At], ...]:
         """Every table a clause names, nested queries included, with the clause's place; in the order written."""
         return tuple(dict.fromkeys((table, clause.at) for clause in self._all() for table in clause.pattern.tables))

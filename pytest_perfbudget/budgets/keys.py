@@ -22,8 +22,8 @@ def _latency(metric: str, example: str, meaning: str) -> Key:
     return Key(f"latency.{metric}", EACH, Kind.DURATION, "s", meaning, f'latency.{metric} = "{example}"')
 
 
-def _pool(metric: str, kind: Kind, unit: str, example: str, meaning: str) -> Key:
-    return Key(f"pool.{metric}", TEST, kind, unit, meaning, f"pool.{metric} = {example}")
+def _used(name: str, kind: Kind, unit: str, example: str, meaning: str) -> Key:
+    return Key(name, TEST, kind, unit, meaning, f"{name} = {example}")
 
 
 def _share(metric: str, example: str, meaning: str) -> Key:
@@ -35,9 +35,7 @@ def _later(part: str, of: str, kind: Kind, example: str, meaning: str, unit: str
 
 
 _GROWS = "upper bound on how work grows with tables, that of the whole test too, see [Growth](growth.md)"
-_RULES = "plan rules"
-_MIGRATIONS, _CACHE = "migrations", "the query cache"
-_STATISTICS = "production statistics"
+_RULES, _MIGRATIONS, _STATISTICS = "plan rules", "migrations", "production statistics"
 _FORBID = 'plan.forbid = ["Seq Scan on orders"]'
 _REQUIRE = 'plan.require = ["Index Access on orders"]'
 
@@ -128,11 +126,25 @@ _LATENCY = (
 )
 
 _POOLS = (
-    _pool("wait_p95", Kind.DURATION, "s", '"1 ms"', "the 95th percentile of the time waited for a connection"),
-    _pool("connect_p95", Kind.DURATION, "s", '"20 ms"', "the 95th percentile of the time to make a connection"),
-    _pool("max_busy", Kind.COUNT, "connections", "8", "connections in use at once, of all pools together"),
-    _pool("leaked", Kind.COUNT, "connections", "0", "connections taken and not returned when the test ended"),
-    _pool("queued", Kind.COUNT, "requests", "0", "requests for which no connection was idle or could be made at once"),
+    _used("pool.wait_p95", Kind.DURATION, "s", '"1 ms"', "the 95th percentile of the time waited for a connection"),
+    _used("pool.connect_p95", Kind.DURATION, "s", '"20 ms"', "the 95th percentile of the time to make a connection"),
+    _used("pool.max_busy", Kind.COUNT, "connections", "8", "connections in use at once, of all pools together"),
+    _used("pool.leaked", Kind.COUNT, "connections", "0", "connections taken and not returned when the test ended"),
+    _used(
+        "pool.queued", Kind.COUNT, "requests", "0", "requests for which no connection was idle or could be made at once"
+    ),
+    _used(
+        "cache.hit_rate", Kind.PERCENTAGE, "%", '"90%"', "the least share of reads that got a value, none of them stale"
+    ),
+    _used(
+        "cache.stale", Kind.COUNT, "answers", "0", "answers of the query cache that PostgreSQL did not give any more"
+    ),
+    _used("cache.stampede", Kind.COUNT, "recomputations", "0", "recomputations of one entry beside another one of it"),
+    _used("cache.round_trips", Kind.COUNT, "round trips", "2", "turns to Redis"),
+    _used("cache.bytes", Kind.SIZE, "B", '"64 kB"', "bytes written to Redis"),
+    _used(
+        "cache.no_ttl", Kind.COUNT, "keys", "0", "keys written that had no expiry when the test ended, or were deleted"
+    ),
     Key(
         "plan_cache.hit_rate",
         TEST,
@@ -218,12 +230,6 @@ _RESOURCES = (
     _later(_MIGRATIONS, MIGRATION, Kind.TEXT, 'migration.lock = "ShareLock"', "the longest blocking lock"),
     _later(_MIGRATIONS, MIGRATION, Kind.COUNT, "migration.rewrite = 0", "tables rewritten", "tables"),
     _later(_MIGRATIONS, MIGRATION, Kind.DURATION, 'migration.time = "2 min"', "duration at production size", "s"),
-    _later(_CACHE, TEST, Kind.PERCENTAGE, 'cache.hit_rate = "90%"', "reads answered by the cache"),
-    _later(_CACHE, TEST, Kind.COUNT, "cache.stale = 0", "stale answers", "answers"),
-    _later(_CACHE, TEST, Kind.COUNT, "cache.stampede = 0", "recomputations at once of one entry", "recomputations"),
-    _later(_CACHE, TEST, Kind.COUNT, "cache.round_trips = 2", "turns to Redis", "round trips"),
-    _later(_CACHE, TEST, Kind.COUNT, "cache.bytes = 65536", "bytes stored", "bytes"),
-    _later(_CACHE, TEST, Kind.COUNT, "cache.no_ttl = 0", "entries without an expiry", "entries"),
     _later(_STATISTICS, BUDGET, Kind.TEXT, 'statistics = "orders.stats.json"', "file of production statistics"),
     _later(_STATISTICS, BUDGET, Kind.TABLE, "scale = { orders = 50_000_000 }", "in `[suite]`: rows to plan for"),
 )

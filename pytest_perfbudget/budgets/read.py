@@ -26,7 +26,7 @@ from pytest_perfbudget.budgets.values import (
 from pytest_perfbudget.budgets.waivers import waivers
 from pytest_perfbudget.errors import BudgetError
 
-_OF_THE_TEST = ("pool.", "plan_cache.", "throughput.", "clients", "cpu.", "memory.")
+_OF_THE_TEST = ("pool.", "cache.", "plan_cache.", "throughput.", "clients", "cpu.", "memory.")
 _WHOLE = tuple(name for name in BY_NAME if name.startswith(_OF_THE_TEST))
 
 _ELSEWHERE = {

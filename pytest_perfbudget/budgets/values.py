@@ -79,7 +79,7 @@ def _size(entry: Entry) -> float:
         bound = size(value if isinstance(value, str) else "")
     except ValueError:
         raise entry.refuse("is not a size", f"write {entry.key.example}", f"forms: {SIZE_FORMS}") from None
-    if bound == 0:
+    if bound == 0 and entry.key.name == "memory.peak":
         raise entry.refuse("allows no memory at all", f"write {entry.key.example}")
     return bound
 

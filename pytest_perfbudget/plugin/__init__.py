@@ -14,7 +14,9 @@ import pytest
 from pytest_perfbudget.plugin import hookspecs, options
 from pytest_perfbudget.plugin.fixtures import (
     perf,
+    perf_acache,
     perf_apool,
+    perf_cache,
     perf_db,
     perf_pg,
     perf_pgbouncer,
@@ -26,7 +28,18 @@ from pytest_perfbudget.plugin.fixtures import (
 if TYPE_CHECKING:
     from pytest_perfbudget.plugin.state import State
 
-__all__ = ["perf", "perf_apool", "perf_db", "perf_pg", "perf_pgbouncer", "perf_pool", "perf_redis", "perf_replica"]
+__all__ = [
+    "perf",
+    "perf_acache",
+    "perf_apool",
+    "perf_cache",
+    "perf_db",
+    "perf_pg",
+    "perf_pgbouncer",
+    "perf_pool",
+    "perf_redis",
+    "perf_replica",
+]
 
 NAME = "perf_budget"
 MARKER = f"{NAME}(name=None, **keys): hold the test's statements to a budget: its name in a TOML file, or its keys."

@@ -1,5 +1,5 @@
 """The fixtures: ``perf``, ``perf_pg``, ``perf_db``, ``perf_pool``, ``perf_apool``, ``perf_pgbouncer``, ``perf_redis``,
-``perf_replica``. None is autouse."""
+``perf_cache``, ``perf_acache``, ``perf_replica``. None is autouse."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
+    from pytest_perfbudget.cache.of_a_test import AsyncQueryCacheOfATest, QueryCacheOfATest
     from pytest_perfbudget.cache.server import RedisDatabase
     from pytest_perfbudget.pool.adaptive import AdaptivePool
     from pytest_perfbudget.pool.adaptive_async import AsyncAdaptivePool
     from pytest_perfbudget.postgres.pgbouncer import PgBouncer
     from pytest_perfbudget.postgres.server import Server
     from pytest_perfbudget.session.perf import Perf
+    from pytest_perfbudget.session.place import Place
     from pytest_perfbudget.session.standby import ReplicaDatabase
     from pytest_perfbudget.session.succession import Database
 
@@ -102,6 +104,33 @@ def perf_apool(perf_db: Database) -> Iterator[AsyncAdaptivePool[Any]]:
 
 
 @pytest.fixture
+def perf_cache(
+    request: pytest.FixtureRequest, perf_db: Database, perf_pool: AdaptivePool[Any], perf_redis: RedisDatabase
+) -> Iterator[QueryCacheOfATest]:
+    """A ``QueryCache`` over ``perf_pool`` and ``perf_redis``, installed. A sample of its hits is compared with the database
+    while they are made; ``.verify()`` fails on any that differ."""
+    from pytest_perfbudget.cache.of_a_test import cache_of_a_test, left
+
+    place, root = _place_of(request)
+    with cache_of_a_test(perf_redis.url, perf_pool, perf_db.dsn, place.hub.mute, root) as cache:
+        yield cache
+        warn(left("perf_cache", cache))
+
+
+@pytest.fixture
+def perf_acache(
+    request: pytest.FixtureRequest, perf_db: Database, perf_apool: AsyncAdaptivePool[Any], perf_redis: RedisDatabase
+) -> Iterator[AsyncQueryCacheOfATest]:
+    """The same for asyncio, an ``AsyncQueryCache`` over ``perf_apool``: it belongs to the event loop of its first use."""
+    from pytest_perfbudget.cache.of_a_test import async_cache_of_a_test, left
+
+    place, root = _place_of(request)
+    with async_cache_of_a_test(perf_redis.url, perf_apool, perf_db.dsn, place.hub.mute, root) as cache:
+        yield cache
+        warn(left("perf_acache", cache))
+
+
+@pytest.fixture
 def perf_pgbouncer(perf_db: Database) -> Iterator[PgBouncer]:
     """A PgBouncer before the test's database, in transaction mode: ``.dsn``, ``.version``, ``.show("POOLS")``."""
     from pytest_perfbudget.plugin.lifecycle import as_failure
@@ -111,7 +140,15 @@ def perf_pgbouncer(perf_db: Database) -> Iterator[PgBouncer]:
         yield bouncer
 
 
+def _place_of(request: pytest.FixtureRequest) -> tuple[Place, str]:
+    """Where the test runs, and the folder its lines are shown relative to."""
+    from pytest_perfbudget.plugin import state_of
+
+    state = state_of(request.config)
+    return state.place, str(state.options.root)
+
+
 def warn(text: str) -> None:
-    """What a test left behind, as a warning of that test; ``pool.leaked`` in its budget makes it a failure."""
+    """What a test left behind, as a warning of that test; ``pool.leaked`` and ``cache.stale`` make it a failure."""
     if text:
         warnings.warn(pytest.PytestWarning(f"perfbudget: {text}"), stacklevel=1)

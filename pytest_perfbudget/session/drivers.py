@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from pytest_perfbudget.capture.caches.own_statements import OwnStatements
 from pytest_perfbudget.capture.driver import Driver
 from pytest_perfbudget.capture.hub import Hub
 
@@ -13,6 +14,7 @@ class Drivers:
 
     def __init__(self, drivers: Sequence[Driver], hub: Hub) -> None:
         self._drivers, self._hub = drivers, hub
+        self._apart = OwnStatements(hub)
         self._watched = False
 
     def watch(self) -> None:
@@ -20,6 +22,7 @@ class Drivers:
         if not self._watched:
             for driver in self._drivers:
                 driver.install(self._hub)
+            self._apart.install()
             self._watched = True
 
     def close(self) -> None:
@@ -27,4 +30,5 @@ class Drivers:
         if self._watched:
             for driver in self._drivers:
                 driver.uninstall()
+            self._apart.uninstall()
             self._watched = False

@@ -129,7 +129,7 @@ class Examiner:
         statements = self._place.completed(self._statements)
         facts = self._place.facts
         evidence = replace(gather(self._test, budget.name, statements, facts.environment), notes=facts.notes)
-        if not evidence.queries:
+        if not evidence.queries and not budget.of_caches_alone:
             return evidence, Judgement((self._silent(budget),))
         evidence = self._prober.gather(evidence, self._asked(budget, evidence))
         baseline = self._promises.baseline(facts.environment.major, budget.name)

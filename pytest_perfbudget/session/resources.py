@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
 from pytest_perfbudget.budgets.budget import Budget
+from pytest_perfbudget.capture.caches.watch import Watched
+from pytest_perfbudget.capture.caches.watch import watching as watching_caches
 from pytest_perfbudget.capture.hub import Hub
 from pytest_perfbudget.capture.plan_cache import PlanCache
 from pytest_perfbudget.model import Finding
@@ -14,13 +16,14 @@ from pytest_perfbudget.pool.ledger import Account, Ledger
 from pytest_perfbudget.pool.watch import watching as watching_pools
 from pytest_perfbudget.session.peak import Peak
 from pytest_perfbudget.session.standby import Standby
+from pytest_perfbudget.verdict.caches import check_caches
 from pytest_perfbudget.verdict.load import check_memory
 from pytest_perfbudget.verdict.resources import check_plan_cache, check_pools, check_replica
 
 
 class Resources:
-    """Of the watched test. A budget without ``pool.*``, ``plan_cache.*``, ``replica.*`` and ``memory.*`` costs its test
-    nothing."""
+    """Of the watched test. A budget without ``pool.*``, ``cache.*``, ``plan_cache.*``, ``replica.*`` and ``memory.*`` costs
+    its test nothing."""
 
     def __init__(
         self, hub: Hub, root: str, standby: Callable[[], Standby], memory: Callable[[], Callable[[], int]]
@@ -30,16 +33,21 @@ class Resources:
         self._pools: PoolUse | None = None
         self._plan_cache: PlanCacheUse | None = None
         self._replica: ReplicaUse | None = None
+        self._caches: Watched | None = None
 
     @contextmanager
     def watching(self, budget: Budget) -> Iterator[None]:
         """Note what is used meanwhile."""
-        self._pools = self._plan_cache = self._replica = self._peak = None
+        self._pools = self._plan_cache = self._replica = self._peak = self._caches = None
         with ExitStack() as stack:
             if _speaks_of(budget, "plan_cache."):
                 stack.enter_context(self._watch_plan_cache())
             if _speaks_of(budget, "pool."):
                 stack.enter_context(self._watch_pools())
+            if _speaks_of(budget, "cache."):
+                checks = bool({"cache.stale", "cache.hit_rate"} & budget.limits.keys())
+                watched = watching_caches(self._root, checks=checks, quiet=self._hub.mute)
+                self._caches = stack.enter_context(watched)
             if _speaks_of(budget, "replica."):
                 stack.enter_context(self._watch_replica())
             if _speaks_of(budget, "memory."):
@@ -50,12 +58,13 @@ class Resources:
     def findings(self, budget: Budget) -> tuple[tuple[Used, ...], tuple[Finding, ...]]:
         """The figures that are shown whatever they are, and what the budget has to say of all."""
         used, peak = check_memory(budget, self._peak.use) if self._peak else (None, None)
+        figures, cached = check_caches(budget, self._caches.use) if self._caches else ([], [])
         found = check_pools(budget, self._pools) if self._pools else []
         if self._plan_cache:
             found += check_plan_cache(budget, self._plan_cache)
         if self._replica:
             found += check_replica(budget, self._replica)
-        return (used,) if used else (), (*found, peak) if peak else tuple(found)
+        return (*figures, *filter(None, [used])), (*found, *cached, *filter(None, [peak]))
 
     @contextmanager
     def _watch_pools(self) -> Iterator[None]:

@@ -6,6 +6,7 @@ from functools import cached_property
 
 from pytest_perfbudget import cache
 from pytest_perfbudget.cache.server import RedisDatabase, RedisKind, RedisRequest, RedisServer, is_url
+from pytest_perfbudget.capture.caches.ledger import unwatched
 from pytest_perfbudget.errors import PerfbudgetError
 from pytest_perfbudget.postgres import conninfo
 from pytest_perfbudget.postgres.dsn import is_dsn
@@ -84,7 +85,8 @@ class Redis:
         if self._failed:
             raise self._failed
         try:
-            return self._server.fresh()
+            with unwatched():
+                return self._server.fresh()
         except PerfbudgetError as error:
             self._failed = error
             raise

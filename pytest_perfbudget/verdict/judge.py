@@ -87,6 +87,8 @@ def _relative(
     budget: Budget, evidence: TestEvidence, baseline: Baseline | None, bench: Bench
 ) -> tuple[list[Finding], list[Pair]]:
     record = baseline.tests.get(evidence.test) if baseline else None
+    if not record and not evidence.queries:
+        return [], []
     if not baseline or not record:
         words = "no baseline yet"
         return [Finding("baseline", Verdict.NEW, words)], [Pair(None, q.key, Verdict.NEW) for q in evidence.queries]

@@ -5,10 +5,27 @@ from __future__ import annotations
 import threading
 from collections import Counter as Tally
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 
 _REMEMBERED = 4096  # statements
+_NOTED: ContextVar[list[str] | None] = ContextVar("perfbudget_cache_noted", default=None)
+
+
+@contextmanager
+def noted(counted: list[str] | None = None) -> Iterator[list[str]]:
+    """What is counted meanwhile by this thread or task: of one ``fetch`` what became of it, ``hits`` for one. Appended to
+    ``counted``, and then to what is noted around this."""
+    outer, found = _NOTED.get(), [] if counted is None else counted
+    token = _NOTED.set(found)
+    try:
+        yield found
+    finally:
+        _NOTED.reset(token)
+        if outer is not None:
+            outer.extend(found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +87,8 @@ class State:
     def count(self, what: str) -> None:
         with self._lock:
             self.counts[what] += 1
+        if (counted := _NOTED.get()) is not None:
+            counted.append(what)
 
     def licensed(self, began: float) -> Place | None:
         """Where a read that began then may be answered from Redis."""

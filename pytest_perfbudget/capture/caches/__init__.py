@@ -1,0 +1,1 @@
+"""Commands of Redis seen passing, and the answers of the query cache."""

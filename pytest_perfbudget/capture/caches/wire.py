@@ -1,0 +1,68 @@
+"""Commands as a client of Redis packs them: arrays of bulk strings, one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+LONGEST = 512
+"""Bytes of an argument that are kept: keys are shorter, and values are only counted."""
+
+LONG = b"long"
+"""Stands for a value of a reply: that it is there is all that counts."""
+
+QUEUED = b"QUEUED"
+_SHORT = 8
+
+
+class Failed:
+    """Stands for an error in a reply."""
+
+
+FAILED = Failed()
+
+
+class Command(NamedTuple):
+    """``name`` is in capitals; ``arguments`` are cut; ``sizes`` are their bytes before that."""
+
+    name: bytes
+    arguments: tuple[bytes, ...]
+    sizes: tuple[int, ...]
+
+
+def commands(packed: bytes | str | Iterable[Any]) -> list[Command]:
+    """The commands of one buffer.
+
+    Raises:
+        ValueError: it holds something else.
+    """
+    raw = packed if isinstance(packed, bytes) else packed.encode() if isinstance(packed, str) else b"".join(packed)
+    found: list[Command] = []
+    at, end = 0, len(raw)
+    while at < end:
+        if raw[at] != 42:  # *
+            raise ValueError("no array of bulk strings")
+        line = raw.index(b"\r\n", at)
+        count, at = int(raw[at + 1 : line]), line + 2
+        arguments, sizes = [], []
+        for _ in range(count):
+            line = raw.index(b"\r\n", at)
+            size, start = int(raw[at + 1 : line]), line + 2
+            arguments.append(raw[start : start + min(size, LONGEST)])
+            sizes.append(size)
+            at = start + size + 2
+        found.append(Command(arguments[0].upper(), tuple(arguments[1:]), tuple(sizes[1:])))
+    return found
+
+
+def shape(reply: Any, depth: int = 2) -> Any:
+    """What of a reply counts: None, numbers, short words (as bytes), lists; longer values are :data:`LONG`."""
+    if reply is None or isinstance(reply, int | float):
+        return reply
+    if isinstance(reply, bytes | str):
+        return LONG if len(reply) > _SHORT else reply if isinstance(reply, bytes) else reply.encode()
+    if isinstance(reply, Exception):
+        return FAILED
+    if depth and isinstance(reply, list | tuple):
+        return [shape(one, depth - 1) for one in reply]
+    return list(range(len(reply))) if hasattr(reply, "__len__") else LONG

@@ -1,0 +1,358 @@
+"""``perf_cache`` and budgets of caches, as users meet them: on a real Valkey."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from conftest import Shop, steady
+from snapshots import matches
+
+SNAPSHOTS = Path(__file__).with_name("snapshots")
+
+PROJECT = """
+[tool.perfbudget]
+seed = ["schema.sql"]
+server = "embedded"
+redis = "embedded"
+env = "DATABASE_URL"
+"""
+
+APP = """
+import os
+import threading
+import psycopg
+import redis
+
+def recent(cache, customer):
+    return cache.fetch("SELECT id, total FROM orders WHERE customer_id = %s ORDER BY id", (customer,))
+
+def total(cache, order):
+    return cache.fetch("SELECT total FROM orders WHERE id = %s", (order,))
+
+def behind_its_back():
+    with psycopg.connect(os.environ["DATABASE_URL"]) as connection:
+        connection.execute("UPDATE orders SET total = 4711 WHERE id = 42")
+
+def user(client, number):
+    value = client.get(f"user:{number}")
+    if value is None:
+        value = f"user {number}"
+        client.set(f"user:{number}", value, ex=60)
+    return value
+
+def keep(client, number):
+    client.set(f"order:{number}", "x" * 100)
+
+def crowd(client, n):
+    missed = threading.Barrier(n)
+    def recompute():
+        client.get("report")
+        missed.wait()
+        client.set("report", "computed", ex=60)
+    threads = [threading.Thread(target=recompute) for _ in range(n)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+"""
+
+FIXTURES = """
+import pytest, redis
+
+@pytest.fixture
+def client(perf_redis):
+    with redis.Redis.from_url(perf_redis.url) as client:
+        yield client
+"""
+
+
+@pytest.fixture
+def cached(shop: Shop) -> Shop:
+    shop.write(**{"pyproject.toml": PROJECT, "app.py": APP, "conftest.py": FIXTURES, "budgets/orders.toml": ""})
+    return shop
+
+
+def write(shop: Shop, body: str, budget: str, takes: str = "client") -> None:
+    lines = "\n".join(f"    {line}" for line in body.strip().splitlines())
+    test = f'import asyncio\nimport pytest\nfrom app import *\n\n@pytest.mark.perf_budget("orders.cached")\ndef test_cached({takes}):\n{lines}\n'
+    shop.write(**{"test_shop.py": test, "budgets/orders.toml": f"[cached]\n{budget}\n"})
+
+
+def line(text: str) -> int:
+    return next(n for n, one in enumerate(APP.splitlines(), 1) if text in one)
+
+
+VERIFIED = """
+from app import *
+
+def test_verified(perf_cache):
+    for _ in range(3):
+        assert recent(perf_cache, 7)
+    with perf_cache.connection() as connection:
+        connection.execute("UPDATE orders SET total = 1 WHERE customer_id = 7")
+    assert recent(perf_cache, 7) == recent(perf_cache, 7)
+    assert perf_cache.verify() >= 3
+
+def test_each_test_begins_anew(perf_cache):
+    assert recent(perf_cache, 7)[0][1] != 1
+    assert perf_cache.report()["executed"] == 1
+"""
+
+
+def test_the_fixture_is_one_line_and_verifies(cached: Shop) -> None:
+    cached.write(**{"test_shop.py": VERIFIED})
+    done = cached.run("-W", "error", reported=False)
+    assert done.code == 0, done.text
+    assert "2 passed" in done.text
+
+
+STALE = """
+from app import *
+
+def test_stale(perf_cache):
+    total(perf_cache, 42)
+    behind_its_back()
+    total(perf_cache, 42)
+    perf_cache.verify()
+"""
+
+
+def test_verify_fails_on_what_a_writer_changed_behind_the_cache_and_names_it(cached: Shop) -> None:
+    cached.write(**{"test_shop.py": STALE})
+    done = cached.run(reported=False)
+    assert done.code == 1, done.text
+    start = done.text.index("StaleError:")
+    told = [text.removeprefix("E").strip() for text in done.text[start:].splitlines()]
+    matches(SNAPSHOTS / "cache_verify.txt", "\n".join(told[: told.index("") + 12]))
+
+
+def test_stale_answers_that_nobody_asked_about_are_a_warning(cached: Shop) -> None:
+    cached.write(**{"test_shop.py": STALE.replace("    perf_cache.verify()\n", "")})
+    done = cached.run(reported=False)
+    assert done.code == 0, done.text
+    assert "perf_cache: an answer of the cache is not what PostgreSQL gives" in done.text
+
+
+def test_verify_of_a_test_without_a_hit_fails(cached: Shop) -> None:
+    test = "from app import *\ndef test_it(perf_cache):\n    recent(perf_cache, 7)\n    perf_cache.verify()\n"
+    cached.write(**{"test_shop.py": test})
+    done = cached.run(reported=False)
+    assert done.code == 1
+    assert "nothing was verified" in done.text
+
+
+ASYNC = """
+import asyncio, pytest
+from app import behind_its_back
+
+async def total(cache):
+    return await cache.fetch("SELECT total FROM orders WHERE id = %s", (42,))
+
+async def fresh(cache):
+    await asyncio.gather(*(total(cache) for _ in range(5)))
+    async with cache.connection() as connection:
+        await connection.execute("UPDATE orders SET total = 1 WHERE id = 42")
+    assert await total(cache) == await total(cache)
+    return await cache.verify()
+
+def test_fresh(perf_acache):
+    assert asyncio.run(fresh(perf_acache)) >= 2
+
+@pytest.fixture
+def loop():
+    loop = asyncio.new_event_loop()
+    yield loop
+    loop.close()
+
+def test_a_loop_that_is_still_there(loop, perf_acache):
+    assert loop.run_until_complete(fresh(perf_acache)) >= 2
+
+def test_never_used(perf_acache):
+    pass
+
+async def stale(cache):
+    await total(cache)
+    behind_its_back()
+    await total(cache)
+    await cache.verify()
+
+def test_stale(perf_acache):
+    with pytest.raises(AssertionError, match="4711"):
+        asyncio.run(stale(perf_acache))
+"""
+
+
+def test_the_async_fixture_lives_in_the_loop_of_the_test(cached: Shop) -> None:
+    cached.write(**{"test_shop.py": ASYNC})
+    done = cached.run("-W", "error", reported=False)
+    assert done.code == 0, done.text
+    assert "4 passed" in done.text
+
+
+ALL = """
+cache.hit_rate = "50%"
+cache.stale = 0
+cache.stampede = 0
+cache.round_trips = 30
+cache.bytes = "8 kB"
+cache.no_ttl = 0
+"""
+
+
+def test_the_query_cache_within_its_budget(cached: Shop) -> None:
+    """What the cache asks PostgreSQL and Redis for itself is neither a statement nor a key without an expiry."""
+    body = "for _ in range(4):\n    recent(perf_cache, 7)"
+    write(cached, body, f"{ALL}queries.max = 1", "perf_cache")
+    done = cached.run("--perf-strict")
+    assert done.code == 0, done.text
+    used = {one["key"]: one for one in done.report["tests"][0]["used"]}
+    assert used["cache.hit_rate"]["value"] == 0.75
+    assert used["cache.hit_rate"]["note"] == "QueryCache: 3 of 4 reads"
+    assert used["cache.stale"]["note"] == "QueryCache: 3 hits compared"
+    assert used["cache.round_trips"]["value"] > 3
+    assert len(done.report["tests"][0]["queries"]) == 1
+
+
+def test_a_hit_rate_with_a_stale_answer_does_not_count(cached: Shop) -> None:
+    body = "for _ in range(3):\n    total(perf_cache, 42)\nbehind_its_back()\ntotal(perf_cache, 42)"
+    write(cached, body, 'cache.hit_rate = "50%"\ncache.stale = 0', "perf_cache")
+    done = cached.run()
+    assert done.code == 1, done.text
+    assert done.codes & {"cache.hit_rate", "cache.stale"} == {"cache.hit_rate", "cache.stale"}
+    matches(SNAPSHOTS / "cache_stale.txt", steady(failure(done.text)))
+
+
+def failure(text: str) -> str:
+    lines = text.splitlines()
+    start = next(n for n, one in enumerate(lines) if one.startswith("perfbudget  orders.cached"))
+    end = next(n for n in range(start, len(lines)) if lines[n].startswith(("=", "_", "-")))
+    return "\n".join(lines[start:end])
+
+
+OWN_POOL = """
+import os
+from psycopg_pool import ConnectionPool
+from pytest_perfbudget.cache import QueryCache
+
+def application(url):
+    pool = ConnectionPool(os.environ["DATABASE_URL"], min_size=1, max_size=2, open=True)
+    cache = QueryCache(url, pool)
+    cache.install()
+    return pool, cache
+"""
+
+
+def test_the_application_s_own_query_cache_is_compared_as_well(cached: Shop) -> None:
+    body = """
+pool, cache = application(perf_redis.url)
+with pool:
+    total(cache, 42)
+    total(cache, 42)
+    behind_its_back()
+    total(cache, 42)
+"""
+    write(cached, body, "cache.stale = 0", "perf_redis")
+    cached.append("app.py", OWN_POOL)
+    done = cached.run()
+    assert done.code == 1, done.text
+    (finding,) = [f for f in done.report["tests"][0]["findings"] if f["code"] == "cache.stale"]
+    assert finding["measured"] == 1
+    assert "of 2 hits compared" in done.text
+    assert f"asked at   app.py:{line('SELECT total FROM')} (total)" in done.text
+
+
+FOREIGN = "for _ in range(3):\n    user(client, 1)\nfor number in range(2, 4):\n    user(client, number)"
+
+
+@pytest.mark.parametrize(
+    ("budget", "body", "code"),
+    [
+        ('cache.hit_rate = "90%"', FOREIGN, "cache.hit_rate"),
+        ("cache.round_trips = 7", FOREIGN, "cache.round_trips"),
+        ('cache.bytes = "20 bytes"', FOREIGN, "cache.bytes"),
+        ("cache.stampede = 2", "crowd(client, 4)", "cache.stampede"),
+        ("cache.no_ttl = 1", "keep(client, 1)\nkeep(client, 2)", "cache.no_ttl"),
+    ],
+)
+def test_the_application_s_client_over_its_budget(cached: Shop, budget: str, body: str, code: str) -> None:
+    """None of these tests sends a statement, and none of their budgets speaks of one."""
+    write(cached, body, budget)
+    done = cached.run()
+    assert done.code == 1, done.text
+    assert done.codes == {code}
+    matches(SNAPSHOTS / f"{code.replace('.', '_')}.txt", steady(failure(done.text)))
+
+
+def test_the_application_s_client_within_its_budget(cached: Shop) -> None:
+    write(cached, FOREIGN, ALL.replace("50%", "40%"))
+    done = cached.run()
+    assert done.code == 0, done.text
+    used = {one["key"]: one["value"] for one in done.report["tests"][0]["used"]}
+    assert (used["cache.hit_rate"], used["cache.round_trips"], used["cache.no_ttl"]) == (0.4, 8, 0)
+    verdicts = {f["code"]: f["verdict"] for f in done.report["tests"][0]["findings"]}
+    assert verdicts == {"cache.hit_rate": "unjudged", "cache.stale": "unjudged"}
+    assert "nobody can tell a stale one" in done.report["tests"][0]["findings"][0]["message"]
+    assert cached.run("--perf-strict").code == 1
+
+
+ASYNC_CLIENT = """
+import redis.asyncio
+
+async def read(client):
+    values = await asyncio.gather(*(client.get(f"key:{n}") for n in range(3)))
+    async with client.pipeline() as pipe:
+        for n in range(3):
+            pipe.set(f"key:{n}", n)
+        await pipe.execute()
+    return values
+
+async def main(url):
+    async with redis.asyncio.Redis.from_url(url) as client:
+        await read(client)
+"""
+
+
+def test_the_async_client_with_the_line_that_made_the_call(cached: Shop) -> None:
+    write(cached, "asyncio.run(main(perf_redis.url))", 'cache.hit_rate = "1%"\ncache.no_ttl = 0', "perf_redis")
+    cached.append("app.py", "import asyncio\n" + ASYNC_CLIENT)
+    done = cached.run()
+    assert done.code == 1, done.text
+    text = (cached.path / "app.py").read_text().splitlines()
+    gathered = next(n for n, one in enumerate(text, 1) if "gather" in one)
+    piped = next(n for n, one in enumerate(text, 1) if "pipe.execute" in one)
+    assert f"0 of 3 reads, most misses at app.py:{gathered}" in done.text
+    assert f"key:0 at app.py:{piped}" in done.text
+
+
+def test_a_budget_of_caches_whose_test_uses_none_fails(cached: Shop) -> None:
+    write(cached, "behind_its_back()", "cache.stale = 0")
+    done = cached.run()
+    assert done.code == 1
+    assert "the test sent no command to Redis and asked no query cache (watched: redis-py, valkey-py, QueryCache)" in done.text
+
+
+def test_a_hit_rate_of_a_test_that_only_writes_fails(cached: Shop) -> None:
+    write(cached, "keep(client, 1)", 'cache.hit_rate = "1%"')
+    done = cached.run()
+    assert done.code == 1
+    assert "the test read nothing of redis-py" in done.text
+
+
+def test_both_caches_of_a_test_are_held_to_the_budget_by_themselves(cached: Shop) -> None:
+    body = "user(client, 1)\nfor _ in range(4):\n    recent(perf_cache, 7)"
+    write(cached, body, 'cache.hit_rate = "50%"\ncache.round_trips = 2', "client, perf_cache")
+    done = cached.run()
+    assert done.code == 1, done.text
+    found = [f for f in done.report["tests"][0]["findings"] if f["code"].startswith("cache.")]
+    assert [(f["code"], f["measured"]) for f in found if f["code"] == "cache.hit_rate"] == [("cache.hit_rate", 0.0)]
+    assert [f["measured"] > 3 for f in found if f["code"] == "cache.round_trips"] == [True]
+    assert "redis-py, 0 of 1 reads" in done.text
+    assert {one["note"].partition(":")[0] for one in done.report["tests"][0]["used"]} == {"redis-py", "QueryCache"}
+
+
+def test_budgets_of_caches_with_xdist(cached: Shop) -> None:
+    write(cached, FOREIGN, 'cache.hit_rate = "90%"')
+    done = cached.run("-n", "2")
+    assert done.code == 1
+    assert "2 of 5 reads, most misses at" in done.text
