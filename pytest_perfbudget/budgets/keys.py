@@ -145,21 +145,19 @@ _POOLS = (
     _used(
         "cache.no_ttl", Kind.COUNT, "keys", "0", "keys written that had no expiry when the test ended, or were deleted"
     ),
-    Key(
+    _used(
         "plan_cache.hit_rate",
-        TEST,
         Kind.PERCENTAGE,
         "%",
+        '"90%"',
         "the least share of the executions of prepared statements that reused a plan",
-        'plan_cache.hit_rate = "90%"',
     ),
-    Key(
+    _used(
         "replica.lag_p95",
-        TEST,
         Kind.DURATION,
         "s",
+        '"10 ms"',
         "the 95th percentile of the time from a write to its replay on the standby",
-        'replica.lag_p95 = "10 ms"',
     ),
 )
 

@@ -154,9 +154,7 @@ def left(name: str, cache: QueryCacheOfATest | AsyncQueryCacheOfATest) -> str:
 
 
 @contextmanager
-def cache_of_a_test(
-    redis: str, pool: Pool, dsn: str, quiet: Quiet, root: str = ""
-) -> Iterator[QueryCacheOfATest]:
+def cache_of_a_test(redis: str, pool: Pool, dsn: str, quiet: Quiet, root: str = "") -> Iterator[QueryCacheOfATest]:
     """Installed in the database; closed behind the test."""
     checker = _checker(dsn, quiet)
     cache = QueryCacheOfATest(redis, pool, checker, root)

@@ -107,8 +107,8 @@ def perf_apool(perf_db: Database) -> Iterator[AsyncAdaptivePool[Any]]:
 def perf_cache(
     request: pytest.FixtureRequest, perf_db: Database, perf_pool: AdaptivePool[Any], perf_redis: RedisDatabase
 ) -> Iterator[QueryCacheOfATest]:
-    """A ``QueryCache`` over ``perf_pool`` and ``perf_redis``, installed. A sample of its hits is compared with the database
-    while they are made; ``.verify()`` fails on any that differ."""
+    """A ``QueryCache`` over ``perf_pool`` and ``perf_redis``, installed. A sample of its hits is compared with the
+    database while they are made; ``.verify()`` fails on any that differ."""
     from pytest_perfbudget.cache.of_a_test import cache_of_a_test, left
 
     place, root = _place_of(request)
@@ -121,7 +121,7 @@ def perf_cache(
 def perf_acache(
     request: pytest.FixtureRequest, perf_db: Database, perf_apool: AsyncAdaptivePool[Any], perf_redis: RedisDatabase
 ) -> Iterator[AsyncQueryCacheOfATest]:
-    """The same for asyncio, an ``AsyncQueryCache`` over ``perf_apool``: it belongs to the event loop of its first use."""
+    """The same for asyncio, an ``AsyncQueryCache`` over ``perf_apool``. It belongs to the loop of its first use."""
     from pytest_perfbudget.cache.of_a_test import async_cache_of_a_test, left
 
     place, root = _place_of(request)

@@ -22,8 +22,8 @@ from pytest_perfbudget.verdict.resources import check_plan_cache, check_pools, c
 
 
 class Resources:
-    """Of the watched test. A budget without ``pool.*``, ``cache.*``, ``plan_cache.*``, ``replica.*`` and ``memory.*`` costs
-    its test nothing."""
+    """Of the watched test. A budget without ``pool.*``, ``cache.*``, ``plan_cache.*``, ``replica.*`` and ``memory.*``
+    costs its test nothing."""
 
     def __init__(
         self, hub: Hub, root: str, standby: Callable[[], Standby], memory: Callable[[], Callable[[], int]]

@@ -40,7 +40,7 @@ def _unused(limit: Limit, use: CachesUse) -> Finding:
         verdict=Verdict.OVER,
         message=f"the test sent no command to Redis and asked no query cache (watched: {', '.join(use.kinds)})",
         budget_at=limit.at,
-        fix=f"use the cache inside the test body, perf_cache or the application's on perf_redis, or take {limit.key} out",
+        fix=f"use a cache inside the test body, perf_cache or the application's on perf_redis, or take {limit.key} out",
     )
 
 

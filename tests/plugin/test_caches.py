@@ -75,7 +75,8 @@ def cached(shop: Shop) -> Shop:
 
 def write(shop: Shop, body: str, budget: str, takes: str = "client") -> None:
     lines = "\n".join(f"    {line}" for line in body.strip().splitlines())
-    test = f'import asyncio\nimport pytest\nfrom app import *\n\n@pytest.mark.perf_budget("orders.cached")\ndef test_cached({takes}):\n{lines}\n'
+    head = "import asyncio\nimport pytest\nfrom app import *\n\n"
+    test = f'{head}@pytest.mark.perf_budget("orders.cached")\ndef test_cached({takes}):\n{lines}\n'
     shop.write(**{"test_shop.py": test, "budgets/orders.toml": f"[cached]\n{budget}\n"})
 
 
@@ -329,7 +330,10 @@ def test_a_budget_of_caches_whose_test_uses_none_fails(cached: Shop) -> None:
     write(cached, "behind_its_back()", "cache.stale = 0")
     done = cached.run()
     assert done.code == 1
-    assert "the test sent no command to Redis and asked no query cache (watched: redis-py, valkey-py, QueryCache)" in done.text
+    assert (
+        "the test sent no command to Redis and asked no query cache (watched: redis-py, valkey-py, QueryCache)"
+        in done.text
+    )
 
 
 def test_a_hit_rate_of_a_test_that_only_writes_fails(cached: Shop) -> None:

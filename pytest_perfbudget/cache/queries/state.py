@@ -16,8 +16,8 @@ _NOTED: ContextVar[list[str] | None] = ContextVar("perfbudget_cache_noted", defa
 
 @contextmanager
 def noted(counted: list[str] | None = None) -> Iterator[list[str]]:
-    """What is counted meanwhile by this thread or task: of one ``fetch`` what became of it, ``hits`` for one. Appended to
-    ``counted``, and then to what is noted around this."""
+    """What is counted meanwhile by this thread or task: of one ``fetch`` what became of it, ``hits`` for one. Appended
+    to ``counted``, and then to what is noted around this."""
     outer, found = _NOTED.get(), [] if counted is None else counted
     token = _NOTED.set(found)
     try:

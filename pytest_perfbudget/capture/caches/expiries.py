@@ -91,14 +91,19 @@ def _asked(where: Where, keys: Iterable[bytes]) -> tuple[list[bytes], str]:
     if where.refusal:
         return [], where.refusal
     keys = list(keys)
-    place: dict[str, Any] = {"unix_socket_path": where.path} if where.path else {"host": where.host, "port": where.port}
-    bounds = {"socket_timeout": _PATIENCE, "socket_connect_timeout": _PATIENCE}
+    options: dict[str, Any] = {
+        "db": where.db,
+        "username": where.username,
+        "password": where.password,
+        "socket_timeout": _PATIENCE,
+        "socket_connect_timeout": _PATIENCE,
+        **({"unix_socket_path": where.path} if where.path else {"host": where.host, "port": where.port}),
+    }
     try:
-        with Redis(**place, db=where.db, username=where.username, password=where.password, **bounds) as client:
-            with client.pipeline(transaction=False) as pipeline:
-                for key in keys:
-                    pipeline.pttl(key)
-                left = pipeline.execute()
+        with Redis(**options) as client, client.pipeline(transaction=False) as pipeline:
+            for key in keys:
+                pipeline.pttl(key)
+            left = pipeline.execute()
     except (RedisError, OSError) as error:
         return [], f"{type(error).__name__}: {error}"
     return [key for key, life in zip(keys, left, strict=True) if life == _LASTS], ""

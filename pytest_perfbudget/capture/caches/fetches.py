@@ -165,7 +165,9 @@ class Fetches:
             if cache not in self._checkers:
                 self._checkers[cache] = _Check(Checker(like(connection), self._quiet), True, 0, 0)
 
-    def _reading(self, cache: Any, query: str, parameters: Any, site: Site | None) -> AbstractContextManager[Read | None]:
+    def _reading(
+        self, cache: Any, query: str, parameters: Any, site: Site | None
+    ) -> AbstractContextManager[Read | None]:
         check = self._checkers.get(cache)
         return check.checker.reading(query, parameters, site) if check and check.own else nullcontext()
 
@@ -195,4 +197,3 @@ def _reads(query: str) -> bool:
 def _entry(query: str, parameters: Any) -> bytes:
     shown = one_line(query, _WIDTH)
     return (f"{shown} {parameters!r}" if parameters else shown).encode()
-

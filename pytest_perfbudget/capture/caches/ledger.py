@@ -188,4 +188,3 @@ def _use(name: str, sums: Sums) -> CacheUse:
 def lines(counted: Counter[Site | None]) -> Lines:
     """The most first."""
     return tuple(counted.most_common())
-

@@ -18,7 +18,7 @@ _METHODS = (
     ("writer", "Writer", "_plain"),
     ("writer_async", "AsyncWriter", "_plain"),
 )
-"""Where it sends something: a step of a protocol, which says whether it is the cache's own, and the BEGIN of a writer."""
+"""Where it sends something: a step of a protocol, which says whether it is the cache's own; a writer's BEGIN."""
 
 
 class OwnStatements:

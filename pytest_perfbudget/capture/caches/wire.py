@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 LONGEST = 512
@@ -30,8 +29,8 @@ class Command(NamedTuple):
     sizes: tuple[int, ...]
 
 
-def commands(packed: bytes | str | Iterable[Any]) -> list[Command]:
-    """The commands of one buffer.
+def commands(packed: Any) -> list[Command]:
+    """The commands of one buffer: bytes, text, or pieces of bytes.
 
     Raises:
         ValueError: it holds something else.
@@ -61,7 +60,7 @@ def shape(reply: Any, depth: int = 2) -> Any:
         return reply
     if isinstance(reply, bytes | str):
         return LONG if len(reply) > _SHORT else reply if isinstance(reply, bytes) else reply.encode()
-    if isinstance(reply, Exception):
+    if reply is FAILED or isinstance(reply, Exception):
         return FAILED
     if depth and isinstance(reply, list | tuple):
         return [shape(one, depth - 1) for one in reply]

@@ -9,7 +9,7 @@ MISTAKES = {
     "key_without_group": "[recent]\nbuffers = 40\n",
     "query_forgotten": "[recent]\nqueries.max = 3\n[recent.lines]\nwork.buffers = 25\n",
     "group_is_no_table": '[recent]\nplan = ["Seq Scan on orders"]\n',
-    "arrives_later": '[recent]\nplan.stable = "95%"\nstatistics = "stats.json"\n[recent.cache]\nstale = 0\n',
+    "arrives_later": '[recent]\nplan.stable = "95%"\nstatistics = "stats.json"\n[recent.migration]\nrewrite = 0\n',
     "scale_arrives_later": "[suite]\nscale.orders = 50_000_000\n[recent]\n",
     "share_without_unit": "[recent]\nplan_cache.hit_rate = 0.9\n",
     "share_above_all": '[recent]\nplan_cache.hit_rate = "110%"\n',

@@ -29,7 +29,6 @@ LATER = [key for key in KEYS if key.arrives_with]
 PARTS = {
     "plan rules",
     "migrations",
-    "the query cache",
     "production statistics",
 }
 

@@ -12,9 +12,9 @@ from redis import Redis
 
 from pytest_perfbudget.cache import QueryCache
 from pytest_perfbudget.cache.checks import ALL, Checker, like, same
+from pytest_perfbudget.cache.of_a_test import verified
 from pytest_perfbudget.cache.queries.state import noted
 from pytest_perfbudget.errors import CacheError, StaleError
-from pytest_perfbudget.cache.of_a_test import verified
 from pytest_perfbudget.sites import Site
 
 SITE = Site("app.py", 7, "get")

@@ -66,7 +66,11 @@ READS: list[tuple[str, Callable[[redis.Redis], Any], tuple[int, int]]] = [
     ("hget", lambda client: (client.hget("hash", "a"), client.hget("hash", "c"), client.hget("none", "a")), (3, 1)),
     ("hmget", lambda client: client.hmget("hash", ["a", "b", "c"]), (3, 2)),
     ("hgetall", lambda client: (client.hgetall("hash"), client.hgetall("none")), (2, 1)),
-    ("lists", lambda client: (client.lrange("list", 0, -1), client.lindex("list", 9), client.lrange("no", 0, -1)), (3, 1)),
+    (
+        "lists",
+        lambda client: (client.lrange("list", 0, -1), client.lindex("list", 9), client.lrange("no", 0, -1)),
+        (3, 1),
+    ),
     ("sets", lambda client: (client.smembers("set"), client.smembers("none")), (2, 1)),
     ("sorted sets", lambda client: (client.zscore("sorted", "a"), client.zscore("sorted", "b")), (2, 1)),
     ("ranges", lambda client: (client.getrange("string", 0, 1), client.getrange("none", 0, 1)), (2, 1)),
@@ -98,10 +102,7 @@ def test_reads(filled: redis.Redis, how: str, call: Callable[[Any], Any], reads:
             call(filled)
             return
         with filled.pipeline(transaction=how == "transaction") as pipe:
-            try:
-                call(pipe)
-            except BaseException:  # a pipeline raises nothing yet
-                pass
+            call(pipe)
             pipe.execute(raise_on_error=False)
 
     if how != "alone" and call is READS[-1][1]:
@@ -189,7 +190,7 @@ LASTING: list[tuple[str, Callable[[redis.Redis], Any], list[str]]] = [
     ("set, then expire", lambda client: (client.set("key", "value"), client.expire("key", 5)), []),
     ("set, px and then without", lambda client: (client.set("key", 1, px=5000), client.set("key", 1)), ["key"]),
     ("keepttl", lambda client: (client.set("key", 1, px=5000), client.set("key", 2, keepttl=True)), []),
-    ("setex", lambda client: client.setex("key", 5, "value"), []),
+    ("setex", lambda client: client.execute_command("SETEX", "key", 5, "value"), []),
     ("nx that is refused", lambda client: (client.set("key", 1, ex=5), client.set("key", 2, nx=True)), []),
     ("mset", lambda client: client.mset({"a": 1, "b": 2}), ["a", "b"]),
     ("a counter", lambda client: client.incr("key"), ["key"]),
@@ -201,7 +202,11 @@ LASTING: list[tuple[str, Callable[[redis.Redis], Any], list[str]]] = [
     ("deleted", lambda client: (client.set("key", 1), client.delete("key")), ["key"]),
     ("deleted, with an expiry", lambda client: (client.set("key", 1, ex=5), client.delete("key")), []),
     ("renamed", lambda client: (client.set("key", 1, ex=5), client.rename("key", "other")), []),
-    ("stored", lambda client: (client.sadd("set", 1), client.expire("set", 5), client.sunionstore("to", "set")), ["to"]),
+    (
+        "stored",
+        lambda client: (client.sadd("set", 1), client.expire("set", 5), client.sunionstore("to", "set")),
+        ["to"],
+    ),
 ]
 
 
