@@ -200,30 +200,27 @@ _STRUCTURE = (
 
 _RESOURCES = (
     Key("growth", EACH, Kind.TEXT, "", _GROWS, 'growth = "O(log n)"'),
-    Key(
+    _used(
         "throughput.min",
-        TEST,
         Kind.NUMBER,
         "calls/s",
+        "200",
         "the least number of calls per second, a call being all statements of the test",
-        "throughput.min = 200",
     ),
     Key("clients", TEST, Kind.NATURAL, "", "connections that call at once for `throughput.min` (1)", "clients = 4"),
-    Key(
+    _used(
         "cpu.per_call",
-        TEST,
         Kind.DURATION,
         "s",
+        '"2 ms"',
         "CPU time of the backend for all statements of the test (local servers, on Linux)",
-        'cpu.per_call = "2 ms"',
     ),
-    Key(
+    _used(
         "memory.peak",
-        TEST,
         Kind.SIZE,
         "B",
+        '"64 MB"',
         "memory of the test's backends together: PSS without shared memory (local servers, on Linux)",
-        'memory.peak = "64 MB"',
     ),
     _later(_MIGRATIONS, MIGRATION, Kind.TEXT, 'migration.lock = "ShareLock"', "the longest blocking lock"),
     _later(_MIGRATIONS, MIGRATION, Kind.COUNT, "migration.rewrite = 0", "tables rewritten", "tables"),

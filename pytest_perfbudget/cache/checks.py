@@ -55,8 +55,7 @@ class Checker:
         self.hits = self.checked = self.undecided = 0
         self.why = ""
         self.stale: list[Stale] = []
-        self.asked: dict[tuple[str, str], tuple[str, Parameters, Site | None]] = {}
-        """A sample of the hits with the first line that asked, by what they show of themselves."""
+        self._asked: dict[tuple[str, str], tuple[str, Parameters, Site | None]] = {}
 
     @contextmanager
     def reading(self, query: str, parameters: Parameters, site: Site | None, *, always: bool = False) -> Iterator[Read]:
@@ -73,6 +72,10 @@ class Checker:
             if connection is not None:
                 self._returned(connection)
 
+    def sample(self) -> tuple[tuple[str, Parameters, Site | None], ...]:
+        """Calls that were hits, each with the first line that made it; none where one was stale: that is known."""
+        return () if self.stale else tuple(self._asked.values())
+
     def close(self) -> None:
         """Close its connections."""
         while self._idle:
@@ -86,8 +89,8 @@ class Checker:
     def _noted(self, query: str, parameters: Parameters, site: Site | None) -> None:
         with self._lock:
             self.hits += 1
-            if len(self.asked) < ALL:
-                self.asked.setdefault((query, repr(parameters)), (query, parameters, site))
+            if len(self._asked) < ALL:
+                self._asked.setdefault((query, repr(parameters)), (query, parameters, site))
 
     def _snapshot(self) -> psycopg.Connection[Any] | None:
         """A connection that sees what was committed until now; None where there is none to be had."""

@@ -24,7 +24,7 @@ HITS = frozenset(("hits", "shared"))
 
 _SHOWN = 5
 _WRITERS = (
-    "write through perf_cache.connection(), or perf_cache.cover() the tables that others write to; "
+    "write through perf_cache.connection(), or perf_cache.cover() the tables that others write to\n"
     "a function that depends on more than its arguments and tables does not belong into pure"
 )
 
@@ -52,7 +52,7 @@ class QueryCacheOfATest(QueryCache):
             CacheError: there was no hit, or none could be compared.
         """
         self.asked_about = True
-        for query, parameters, site in list(self.checker.asked.values()):
+        for query, parameters, site in self.checker.sample():
             self._fetched(query, parameters, site, always=True)
         return verified(self.checker)
 
@@ -91,7 +91,7 @@ class AsyncQueryCacheOfATest(AsyncQueryCache):
     async def verify(self) -> int:
         """:meth:`QueryCacheOfATest.verify`, awaited."""
         self.asked_about = True
-        for query, parameters, site in list(self.checker.asked.values()):
+        for query, parameters, site in self.checker.sample():
             await self._fetched(query, parameters, site, always=True)
         return verified(self.checker)
 

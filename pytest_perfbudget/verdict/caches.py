@@ -76,8 +76,9 @@ def _hit_rate(limit: Limit, cache: CacheUse) -> Iterator[Finding]:
         found = over(limit, cache.hit_rate, site=_first(cache.missed), detail=detail, note=note)
         yield replace(found, fix="warm what is read first, keep entries longer, or change fewer of them")
     elif cache.stale:
-        words = f"is {rate} ({of}), and {len(cache.stale)} answers were stale: a rate counts only with none"
-        yield Finding(limit.key, Verdict.OVER, words, budget_at=limit.at, site=cache.stale[0].site, fix=_FRESH)
+        wrong = f"{len(cache.stale):,} answers were" if len(cache.stale) > 1 else "an answer was"
+        words = f"is {rate} ({of}), and {wrong} stale: a rate counts only with none"
+        yield Finding(limit.key, Verdict.OVER, words, budget_at=limit.at, fix=_FRESH)
     elif cache.why_stale:
         yield unjudged(limit, f"is {rate} ({of}), and counts only with no stale answer: {cache.why_stale}")
 

@@ -83,7 +83,15 @@ HORIZON = "SELECT pg_current_xact_id()::text"
 RUNNING = "in progress"
 """What pg_xact_status says of a transaction that has not ended."""
 
-OVER = f"""SELECT json_build_object('oldest', pg_snapshot_xmin(pg_current_snapshot())::text, 'status',
+_OLDEST = """coalesce((SELECT one FROM pg_snapshot_xip(pg_current_snapshot()) AS one WHERE NOT EXISTS
+        (SELECT FROM pg_locks l JOIN pg_stat_activity a USING (pid) WHERE l.locktype = 'transactionid' AND l.granted
+            AND l.mode = 'ExclusiveLock' AND l.transactionid = one::xid
+            AND a.datid <> (SELECT oid FROM pg_database WHERE datname = current_database()))
+        ORDER BY one LIMIT 1), pg_snapshot_xmax(pg_current_snapshot()))::text"""
+"""Of the transactions that run, unless a lock proves one to be of another database: that changes no counter of ours,
+however long it lasts."""
+
+OVER = f"""SELECT json_build_object('oldest', {_OLDEST}, 'status',
     (SELECT coalesce(json_object_agg(xid, CASE
         WHEN xid::xid8 >= pg_snapshot_xmax(pg_current_snapshot()) THEN '{RUNNING}'
         ELSE coalesce(pg_xact_status(xid::xid8), 'committed') END), '{{}}') FROM unnest(%s::text[]) AS xid))::text"""

@@ -10,7 +10,6 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from functools import lru_cache, wraps
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
 
 from pytest_perfbudget.capture.caches.ledger import QUERY_CACHE, Sums, lines
 from pytest_perfbudget.capture.imports import forget, when_imported
@@ -45,7 +44,7 @@ class _Outcome(list[str]):
 
 @dataclass(slots=True)
 class _Check:
-    """The checker of a cache, and what it had found before this test's body."""
+    """The checker of a cache, and what it had found before this test's body. The cache may be gone by its end."""
 
     checker: Checker
     own: bool
@@ -63,7 +62,7 @@ class Fetches:
     ) -> None:
         self._tick, self._checks, self._quiet, self._root = tick, checks, quiet, root
         self._sums = Sums()
-        self._checkers: WeakKeyDictionary[Any, _Check] = WeakKeyDictionary()
+        self._checkers: dict[Any, _Check] = {}
         self._patches, self._lock = Patches(), threading.Lock()
         self._waiting: list[tuple[str, Callable[[], None]]] = []
 

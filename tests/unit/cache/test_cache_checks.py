@@ -89,7 +89,7 @@ def test_the_first_reads_are_compared_and_then_each_sixteenth(checker: Checker) 
     for _ in range(ALL + 32):
         hit(checker, [(1,), (2,)])
     assert (checker.hits, checker.checked) == (ALL + 32, ALL + 2)
-    assert len(checker.asked) == 1
+    assert checker.sample() == ((QUERY, None, SITE),)
 
 
 def test_a_database_that_cannot_be_asked_is_said(checker: Checker) -> None:
