@@ -51,6 +51,9 @@ cache, and as many as the client likes."""
 STREAMS = _names("SUBSCRIBE PSUBSCRIBE SSUBSCRIBE MONITOR")
 """What follows on their connection are messages, not replies."""
 
+_HEAD = 40
+"""Bytes of a buffer in which the name of its first command stands."""
+
 _VALUE = _names("GET GETEX GETDEL LINDEX DUMP JSON.GET")
 _PART = _names("GETRANGE SUBSTR HGETALL HVALS SMEMBERS LRANGE ZRANGE ZREVRANGE ZRANGEBYSCORE ZREVRANGEBYSCORE SORT_RO")
 _FIELD = _names("HGET ZSCORE")
@@ -65,6 +68,12 @@ _STORING = _names("SUNIONSTORE SINTERSTORE SDIFFSTORE ZUNIONSTORE ZINTERSTORE ZD
 _EXPIRING = _names("EXPIRE PEXPIRE EXPIREAT PEXPIREAT")
 _DELETING = _names("DEL UNLINK GETDEL")
 _TIMES = _names("EX PX EXAT PXAT")
+
+
+def may_stream(raw: bytes) -> bool:
+    """Whether a command of :data:`STREAMS` may be in a buffer; it is alone then, or the first."""
+    head = raw[:_HEAD].upper()
+    return b"UBSCRIBE" in head or b"MONITOR" in head
 
 
 def reads(command: Command, reply: Any) -> Iterator[Read]:

@@ -29,6 +29,10 @@ class Where:
     password: str | None = field(default=None, repr=False)
     refusal: str = ""
 
+    def __hash__(self) -> int:
+        """Asked for with every key: the numbers tell enough."""
+        return self.port * 256 + self.db
+
     @classmethod
     def of(cls, connection: Any) -> Where:
         """Where a connection of redis-py leads."""

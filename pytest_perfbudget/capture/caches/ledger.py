@@ -14,7 +14,7 @@ from typing import Any
 from pytest_perfbudget.capture.caches import commands as table
 from pytest_perfbudget.capture.caches.expiries import Expiries, Where
 from pytest_perfbudget.capture.caches.overlaps import Recomputations
-from pytest_perfbudget.capture.caches.wire import QUEUED, Command, commands, shape
+from pytest_perfbudget.capture.caches.wire import QUEUED, SMALL, Command, commands, shape, whole
 from pytest_perfbudget.model.cache import CacheUse, Lines
 from pytest_perfbudget.sites import Site
 
@@ -39,7 +39,7 @@ def unwatched() -> Iterator[None]:
 
 
 class Wire:
-    """One connection of a client: its last turn, and what waits for EXEC."""
+    """One connection of a client: its last turn, and what waits for EXEC. ``streams`` says that messages come on it."""
 
     __slots__ = ("client", "queued", "streams", "turn", "where")
 
@@ -50,18 +50,22 @@ class Wire:
         self.streams = False
 
 
-@dataclass(slots=True, eq=False)
 class Turn:
-    """What was sent in one go. ``began`` and ``ended`` are moments of the ledger's counter, before it was sent and
-    after the last reply."""
+    """What was sent in one go: as it was packed, or as commands without their values where that was much. ``began``
+    and ``ended`` are moments of the ledger's counter, before it was sent and after the last reply so far."""
 
-    wire: Wire
-    began: int
-    commands: list[Command]
-    site: Site | None
-    context: int
-    replies: list[Any] = field(default_factory=list)
-    ended: int = 0
+    __slots__ = ("began", "context", "ended", "replies", "sent", "site", "wire")
+
+    def __init__(self, wire: Wire, began: int, sent: bytes | list[Command], site: Site | None, context: int) -> None:
+        self.wire, self.began, self.sent, self.site, self.context = wire, began, sent, site, context
+        self.replies: list[Any] = []
+        self.ended = 0
+
+    def commands(self) -> list[Command]:
+        """Read now, at the latest."""
+        if isinstance(self.sent, bytes):
+            self.sent = commands(self.sent)
+        return self.sent
 
 
 @dataclass(slots=True, eq=False)
@@ -78,11 +82,12 @@ class Sums:
 
 
 class CommandLedger:
-    """Thread-safe. A turn is complete with its last reply, and is reckoned up later."""
+    """Thread-safe. A turn is only noted: it passes where a client waits for its server and somebody may measure that.
+    Who asks for the account, or the 1,000th turn, reckons them up."""
 
     def __init__(self) -> None:
         self.tick = itertools.count(1).__next__
-        self._done: deque[Turn] = deque()
+        self._turns: deque[Turn] = deque()
         self._sums: dict[str, Sums] = {}
         self._lock = threading.Lock()
 
@@ -91,31 +96,41 @@ class CommandLedger:
         wire.turn = None
         if wire.streams or _UNWATCHED.get():
             return
-        found = commands(packed)
-        wire.streams = any(command.name in table.STREAMS for command in found)
-        if not wire.streams and not all(command.name in table.ABOUT for command in found):
-            wire.turn = Turn(wire, began, found, site, context)
+        raw = whole(packed)
+        turn = Turn(wire, began, raw if len(raw) <= SMALL else commands(raw), site, context)
+        if table.may_stream(raw) and any(command.name in table.STREAMS for command in turn.commands()):
+            wire.streams = True
+            return
+        wire.turn = turn
+        self._turns.append(turn)
+        if len(self._turns) > NOTES:
+            self._settle()
 
     def answered(self, wire: Wire, reply: Any) -> None:
         """The next reply came."""
-        if (turn := wire.turn) is None:
-            return
-        turn.replies.append(shape(reply))
-        if len(turn.replies) == len(turn.commands):
-            wire.turn, turn.ended = None, self.tick()
-            self._done.append(turn)
-            if len(self._done) > NOTES:
-                self._settle()
+        if (turn := wire.turn) is not None:
+            turn.replies.append(shape(reply))
+            turn.ended = self.tick()
 
     def _settle(self) -> None:
+        """All that is over, in the order in which it was; what is under way stays, what was never answered is lost."""
         with self._lock:
-            for _ in range(len(self._done)):
-                self._reckon(self._done.popleft())
+            over = []
+            for turn in [self._turns.popleft() for _ in range(len(self._turns))]:
+                if len(turn.replies) == len(turn.commands()):
+                    over.append(turn)
+                elif turn.wire.turn is turn:
+                    self._turns.append(turn)
+            for turn in sorted(over, key=lambda turn: turn.ended):
+                self._reckon(turn)
 
     def _reckon(self, turn: Turn) -> None:
-        own = any(key.startswith(OURS) for command in turn.commands for key in table.keys(command))
+        sent = turn.commands()
+        if all(command.name in table.ABOUT for command in sent):
+            return
+        own = any(key.startswith(OURS) for command in sent for key in table.keys(command))
         name = QUERY_CACHE if own else turn.wire.client
-        sums = self._sums.setdefault(name, Sums())
+        sums = self._sums.get(name) or self._sums.setdefault(name, Sums())
         sums.turned[turn.site] += 1
         for command, reply in _executed(turn):
             if not own:
@@ -155,7 +170,7 @@ def _is_entry(key: bytes) -> bool:
 def _executed(turn: Turn) -> Iterable[tuple[Command, Any]]:
     """The commands with what they gave; those of a transaction once it was executed, never where it was not."""
     wire = turn.wire
-    for command, reply in zip(turn.commands, turn.replies, strict=True):
+    for command, reply in zip(turn.commands(), turn.replies, strict=True):
         if command.name == b"MULTI":
             wire.queued = []
         elif command.name in (b"EXEC", b"DISCARD"):

@@ -22,7 +22,7 @@ from pytest_perfbudget.cache import embedded as servers
 from pytest_perfbudget.capture.caches.ledger import unwatched
 from pytest_perfbudget.capture.caches.overlaps import Recomputations
 from pytest_perfbudget.capture.caches.watch import watching
-from pytest_perfbudget.capture.caches.wire import commands
+from pytest_perfbudget.capture.caches.wire import commands, whole
 from pytest_perfbudget.model.cache import CacheUse
 
 
@@ -457,13 +457,14 @@ def test_tasks_that_recompute_at_once_and_the_line_that_made_them(url: str) -> N
     assert functions == {"recompute", "body"}
 
 
-WORDS = st.lists(st.binary(max_size=700), min_size=1, max_size=6)
+VALUES = st.binary(max_size=700) | st.text("\r\n*$1", max_size=12).map(str.encode)
+WORDS = st.lists(VALUES, min_size=1, max_size=6)
 
 
 @given(st.lists(WORDS, min_size=1, max_size=5))
 def test_packed_commands_are_read_as_they_were_written(words: list[list[bytes]]) -> None:
     packer = PythonRespSerializer(6000, lambda value: value)
     packed = [chunk for one in words for chunk in packer.pack(b"CMD", *one)]
-    found = commands(packed)
+    found = commands(whole(packed))
     assert [(c.name, c.sizes) for c in found] == [(b"CMD", tuple(map(len, one))) for one in words]
     assert [c.arguments for c in found] == [tuple(word[:512] for word in one) for one in words]
