@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
+import jsonschema
 import pytest
 from conftest import Shop, steady
 from snapshots import matches
+
+from pytest_perfbudget.report.json import SCHEMA
 
 SNAPSHOTS = Path(__file__).with_name("snapshots")
 
@@ -215,6 +219,82 @@ def test_the_query_cache_within_its_budget(cached: Shop) -> None:
     assert len(done.report["tests"][0]["queries"]) == 1
 
 
+def test_a_writer_of_the_cache_sends_what_it_was_given(cached: Shop) -> None:
+    body = """
+total(perf_cache, 42)
+with perf_cache.connection() as connection:
+    connection.execute("UPDATE orders SET total = 1 WHERE id = 42")
+assert total(perf_cache, 42) == total(perf_cache, 42)
+"""
+    write(cached, body, "queries.max = 3\ncache.stale = 0", "perf_cache")
+    done = cached.run()
+    assert done.code == 0, done.text
+    assert [(query["sql"][:6], query["calls"]) for query in done.report["tests"][0]["queries"]] == [
+        ("SELECT", 2),
+        ("UPDATE", 1),
+    ]
+
+
+def test_a_report_of_caches_keeps_to_the_schema(cached: Shop) -> None:
+    write(cached, "user(client, 1)\nrecent(perf_cache, 7)", ALL, "client, perf_cache")
+    done = cached.run()
+    assert {one["key"] for one in done.report["tests"][0]["used"]} == {
+        line.partition(" ")[0] for line in ALL.strip().splitlines()
+    }
+    jsonschema.validate(done.report, json.loads(SCHEMA.read_text()))
+
+
+CROWD = """
+import threading
+from psycopg_pool import ConnectionPool
+from pytest_perfbudget.cache import QueryCache, Settings
+
+WAITING = "SELECT count(*) FROM pg_locks WHERE relation = 'orders'::regclass AND NOT granted"
+
+def two_at_once(cache):
+    \"\"\"Both executions wait for a lock, which goes once they do.\"\"\"
+    total(cache, 42)
+    with cache.connection() as connection:
+        connection.execute("UPDATE orders SET total = 1 WHERE id = 42")
+    threads = [threading.Thread(target=total, args=(cache, 42)) for _ in range(2)]
+    with psycopg.connect(os.environ["DATABASE_URL"]) as connection:
+        connection.execute("LOCK TABLE orders IN ACCESS EXCLUSIVE MODE")
+        for n, thread in enumerate(threads, 1):
+            thread.start()
+            while connection.execute(WAITING).fetchone()[0] < n:
+                pass
+    for thread in threads:
+        thread.join()
+"""
+
+
+def test_a_stampede_of_a_query_cache_whose_callers_do_not_wait(cached: Shop) -> None:
+    body = """
+with ConnectionPool(os.environ["DATABASE_URL"], min_size=3, open=True) as pool:
+    cache = QueryCache(perf_redis.url, pool, Settings(flight=0.001))
+    cache.install()
+    two_at_once(cache)
+"""
+    write(cached, body, "cache.stampede = 0", "perf_redis")
+    cached.append("app.py", CROWD)
+    done = cached.run()
+    assert done.code == 1, done.text
+    assert "2 at once of SELECT total FROM orders WHERE id = %s (42,)" in done.text
+
+
+def test_many_callers_of_a_query_cache_are_no_stampede(cached: Shop) -> None:
+    body = """
+threads = [threading.Thread(target=recent, args=(perf_cache, 7)) for _ in range(8)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+"""
+    write(cached, body, 'cache.stampede = 0\ncache.hit_rate = "80%"\nqueries.max = 1', "perf_cache")
+    done = cached.run()
+    assert done.code == 0, done.text
+
+
 def test_a_hit_rate_with_a_stale_answer_does_not_count(cached: Shop) -> None:
     body = "for _ in range(3):\n    total(perf_cache, 42)\nbehind_its_back()\ntotal(perf_cache, 42)"
     write(cached, body, 'cache.hit_rate = "50%"\ncache.stale = 0', "perf_cache")
@@ -356,7 +436,18 @@ def test_both_caches_of_a_test_are_held_to_the_budget_by_themselves(cached: Shop
 
 
 def test_budgets_of_caches_with_xdist(cached: Shop) -> None:
+    """Each worker's databases are its own, and what is open in one of them holds back no cache of another."""
     write(cached, FOREIGN, 'cache.hit_rate = "90%"')
+    ours = "".join(
+        f"""
+@pytest.mark.perf_budget(cache={{"hit_rate": "50%", "stale": 0}})
+def test_ours_{n}(perf_cache):
+    recent(perf_cache, 7), recent(perf_cache, 7)
+"""
+        for n in range(4)
+    )
+    cached.append("test_shop.py", ours)
     done = cached.run("-n", "2")
     assert done.code == 1
     assert "2 of 5 reads, most misses at" in done.text
+    assert "1 failed, 4 passed" in done.text

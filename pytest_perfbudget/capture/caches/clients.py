@@ -47,7 +47,11 @@ class Client:
         self._waiting = [
             (f"{self.module}.connection", self._sync),
             (f"{self.module}.asyncio.connection", self._async),
-            (f"{self.module}.asyncio.client", self._located),
+            (f"{self.module}.asyncio.client", partial(self._located, "client", self._kind, "Pipeline")),
+            (
+                f"{self.module}.asyncio.cluster",
+                partial(self._located, "cluster", f"{self._kind}Cluster", "ClusterPipeline"),
+            ),
         ]
         for name, callback in self._waiting:
             when_imported(name, callback)
@@ -70,11 +74,10 @@ class Client:
         self._patches.wrap(kind, "read_response", self._read_async)
         self._patches.wrap(kind, "disconnect", _disconnect)
 
-    def _located(self) -> None:
-        client = sys.modules[f"{self.module}.asyncio.client"]
-        located = partial(_located, root=self._root)
-        self._patches.wrap(getattr(client, self._kind), "execute_command", located)
-        self._patches.wrap(client.Pipeline, "execute", located)
+    def _located(self, room: str, client: str, pipeline: str) -> None:
+        module, located = sys.modules[f"{self.module}.asyncio.{room}"], partial(_located, root=self._root)
+        self._patches.wrap(getattr(module, client), "execute_command", located)
+        self._patches.wrap(getattr(module, pipeline), "execute", located)
 
     def _send(self, original: Any) -> Any:
         ledger, root, client = self._ledger, self._root, self.name

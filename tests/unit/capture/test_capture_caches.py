@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import subprocess
 import sys
 import threading
+import time
 import uuid
 from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +19,9 @@ import redis.asyncio
 import valkey
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from redis.backoff import ConstantBackoff
 from redis.connection import PythonRespSerializer
+from redis.retry import Retry
 
 from pytest_perfbudget.cache import RedisRequest
 from pytest_perfbudget.cache import embedded as servers
@@ -455,6 +461,54 @@ def test_tasks_that_recompute_at_once_and_the_line_that_made_them(url: str) -> N
     assert use.crowd.n == 5
     functions = {site.function for site, _ in use.turned if site}
     assert functions == {"recompute", "body"}
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> Iterator[int]:
+    """The port of a cluster of one node."""
+    program = servers._program()
+    assert program is not None
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = 20_000 + free.getsockname()[1] % 30_000  # its bus is 10,000 above
+    asked = {"port": port, "cluster-enabled": "yes", "save": "", "bind": "127.0.0.1", "dir": tmp_path}
+    command = [program, *(word for name, value in asked.items() for word in (f"--{name}", str(value)))]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as node:
+        with redis.Redis(port=port, retry=Retry(ConstantBackoff(0.05), 200)) as client:
+            client.execute_command("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
+            while client.cluster("info")["cluster_state"] != "ok":
+                time.sleep(0.02)
+        yield port
+        node.kill()
+
+
+def test_a_cluster(cluster: int) -> None:
+    client = redis.RedisCluster(host="127.0.0.1", port=cluster)
+
+    def body() -> None:
+        client.set("a", 1, ex=5)
+        with client.pipeline() as pipe:
+            pipe.get("a").get("none").set("b", 1)
+            pipe.execute()
+
+    use = seen(body)
+    client.close()
+    assert (use.reads, use.hits, use.turns, [key for key, _ in use.lasting]) == (2, 1, 2, ["b"])
+    assert {site.function for site, _ in use.turned if site} == {"body"}
+
+
+def test_an_async_cluster(cluster: int) -> None:
+    async def main() -> None:
+        async with redis.asyncio.RedisCluster(host="127.0.0.1", port=cluster) as client:
+            await client.set("a", 1)
+            pipe = client.pipeline()
+            pipe.get("a")
+            pipe.get("none")
+            await pipe.execute()
+
+    use = seen(lambda: asyncio.run(main()))
+    assert (use.reads, use.hits, use.turns) == (2, 1, 2)
+    assert {site.function for site, _ in use.turned if site} == {"main"}
 
 
 VALUES = st.binary(max_size=700) | st.text("\r\n*$1", max_size=12).map(str.encode)
