@@ -27,7 +27,7 @@ def check_caches(budget: Budget, use: CachesUse) -> tuple[list[Used], list[Findi
     if limits and not use.caches:
         return [], [_unused(limits[0], use)]
     pairs = [(limit, cache) for limit in limits for cache in use.caches]
-    return [_used(limit, cache) for limit, cache in pairs], [
+    return [_used(limit, cache) for limit, cache in pairs if not _unknown(limit, cache)], [
         replace(finding, note=_named(finding.note, cache, use))
         for limit, cache in pairs
         for finding in _JUDGES[limit.key](limit, cache)
@@ -44,6 +44,11 @@ def _unused(limit: Limit, use: CachesUse) -> Finding:
     )
 
 
+def _unknown(limit: Limit, cache: CacheUse) -> bool:
+    """Whether there is no figure at all."""
+    return limit.key == "cache.stale" and bool(cache.why_stale)
+
+
 def _named(note: str, cache: CacheUse, use: CachesUse) -> str:
     """Which cache it is about, where there are several."""
     return ", ".join(filter(None, [cache.name if len(use.caches) > 1 else "", note]))
@@ -56,7 +61,7 @@ def _used(limit: Limit, cache: CacheUse) -> Used:
 
 _FIGURES: dict[str, Callable[[CacheUse], tuple[float, str]]] = {
     "cache.hit_rate": lambda cache: (cache.hit_rate, f"{cache.hits:,} of {cache.reads:,} reads"),
-    "cache.stale": lambda cache: (len(cache.stale), cache.why_stale or f"{cache.checked:,} hits compared"),
+    "cache.stale": lambda cache: (len(cache.stale), f"{cache.checked:,} hits compared"),
     "cache.stampede": lambda cache: (_beside(cache), cache.crowd.entry),
     "cache.round_trips": lambda cache: (cache.turns, ""),
     "cache.bytes": lambda cache: (cache.size, ""),

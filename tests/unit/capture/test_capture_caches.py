@@ -19,9 +19,7 @@ import redis.asyncio
 import valkey
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from redis.backoff import ConstantBackoff
 from redis.connection import PythonRespSerializer
-from redis.retry import Retry
 
 from pytest_perfbudget.cache import RedisRequest
 from pytest_perfbudget.cache import embedded as servers
@@ -42,6 +40,34 @@ def valkey_server() -> Iterator[Any]:
 @pytest.fixture
 def url(valkey_server: Any) -> str:
     return str(valkey_server.fresh().url)
+
+
+def listening(port: int) -> bool:
+    with socket.socket() as tried:
+        return tried.connect_ex(("127.0.0.1", port)) == 0
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> Iterator[int]:
+    """The port of a cluster of one node."""
+    program = servers._program()
+    assert program is not None
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = 20_000 + free.getsockname()[1] % 30_000  # its bus is 10,000 above
+    asked = {"port": port, "cluster-enabled": "yes", "save": "", "bind": "127.0.0.1", "dir": tmp_path}
+    command = [program, *(word for name, value in asked.items() for word in (f"--{name}", str(value)))]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as node:
+        try:
+            while not listening(port):
+                time.sleep(0.02)
+            with redis.Redis(port=port) as client:
+                client.execute_command("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
+                while client.cluster("info")["cluster_state"] != "ok":
+                    time.sleep(0.02)
+            yield port
+        finally:
+            node.kill()
 
 
 @pytest.fixture(params=["RESP2", "RESP3"])
@@ -461,25 +487,6 @@ def test_tasks_that_recompute_at_once_and_the_line_that_made_them(url: str) -> N
     assert use.crowd.n == 5
     functions = {site.function for site, _ in use.turned if site}
     assert functions == {"recompute", "body"}
-
-
-@pytest.fixture
-def cluster(tmp_path: Path) -> Iterator[int]:
-    """The port of a cluster of one node."""
-    program = servers._program()
-    assert program is not None
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = 20_000 + free.getsockname()[1] % 30_000  # its bus is 10,000 above
-    asked = {"port": port, "cluster-enabled": "yes", "save": "", "bind": "127.0.0.1", "dir": tmp_path}
-    command = [program, *(word for name, value in asked.items() for word in (f"--{name}", str(value)))]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as node:
-        with redis.Redis(port=port, retry=Retry(ConstantBackoff(0.05), 200)) as client:
-            client.execute_command("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
-            while client.cluster("info")["cluster_state"] != "ok":
-                time.sleep(0.02)
-        yield port
-        node.kill()
 
 
 def test_a_cluster(cluster: int) -> None:

@@ -102,6 +102,7 @@ def test_a_stale_answer_is_shown_whole() -> None:
 
 def test_what_cannot_be_known_is_unjudged() -> None:
     (stale,) = found("cache.stale", 0, replace(USE, why_stale="nobody can tell"))
+    assert check_caches(budget("cache.stale", 0), CachesUse((), (replace(USE, why_stale="nobody"),)))[0] == []
     (lasting,) = found("cache.no_ttl", 9, replace(USE, why_lasting="nobody could ask"))
     assert [stale.verdict, lasting.verdict] == [Verdict.UNJUDGED] * 2
 
