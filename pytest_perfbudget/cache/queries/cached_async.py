@@ -11,7 +11,7 @@ from typing import Any, Protocol, TypeVar
 
 from psycopg import AsyncConnection, AsyncCursor, Error, pq
 
-from pytest_perfbudget.cache.queries import covering, entries, questions, reads
+from pytest_perfbudget.cache.queries import covering, declaring, entries, questions, reads
 from pytest_perfbudget.cache.queries.calls import Call, Parameters, call
 from pytest_perfbudget.cache.queries.state import Settings, State
 from pytest_perfbudget.cache.queries.steps import Ask, Sql, Step, Steps, Unreachable, Wait
@@ -67,6 +67,16 @@ class AsyncQueryCache:
                 found = await (await connection.execute(covering.TREE, (table,))).fetchall()
                 for (name,) in found:
                     await connection.execute(covering.create_trigger(name).encode())
+
+    async def key(self, table: str, *columns: str) -> None:
+        """Covers the table, and tells its rows apart by these columns: a read with ``column = value`` depends on the
+        rows with that value only. Replaces the columns it had. With a role that owns the table.
+
+        Raises:
+            CacheError: the table or a column cannot have keys.
+        """
+        async with self._lent() as connection:
+            await self._drive(declaring.declare(self._state, table, columns), connection)
 
     async def fetch(self, query: str, parameters: Parameters = None) -> list[tuple[Any, ...]]:
         """The rows of a statement, from Redis or from PostgreSQL: what a transaction of its own would see.

@@ -38,7 +38,16 @@ def prepare(state: State, name: str) -> Steps[None]:
 
 
 def _counters(written: dict[str, Any]) -> list[str]:
-    return [*map(str, sorted(written["relations"])), *([versions.SCHEMA] if written["schema"] else [])]
+    """Of each table, its own counter and those of the keys it has changed, or the one for changes without keys."""
+    found = [versions.SCHEMA] if written["schema"] else []
+    for table in map(str, sorted(written["relations"])):
+        keys = written["keys"].get(table, "*")
+        found += [table, *([versions.whole(table)] if keys == "*" else [f"{table}.{one}" for one in _told(keys)])]
+    return found
+
+
+def _told(keys: str) -> list[str]:
+    return keys.split(",") if keys else []
 
 
 def _asked(script: str, written: dict[str, Any], counters: list[str]) -> Ask:

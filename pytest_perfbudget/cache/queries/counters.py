@@ -12,24 +12,26 @@ from pytest_perfbudget.cache.queries.versions import MISSING, Counter
 _ATTEMPTS = 4  # others make and settle the same counters
 
 
-def clean(server: str, counters: tuple[str, ...]) -> Steps[dict[str, str] | None]:
-    """The bases of all of them, None while one is pending: a result of now would not be known to be current."""
+def clean(server: str, counters: tuple[str, ...], life: int) -> Steps[dict[str, str] | None]:
+    """The bases of all of them, None while one is pending: a result of now would not be known to be current.
+
+    ``life`` is how many milliseconds the counter of a key is kept that no entry depends on.
+    """
+    keys = tuple(map(versions.key, counters))
     for _ in range(_ATTEMPTS):
-        found = yield from _found(server, counters)
-        if not any(counter.pending for counter in found.values()):
-            return {name: counter.base for name, counter in found.items()}
-        if not (yield from _settle(server, found)):
-            return None
+        bases = [versions.fresh() for _ in keys]
+        values = yield Ask(server, "look", keys, (f"|{MISSING}", life, *bases))
+        found = {name: Counter.of(text(value) or "") for name, value in zip(counters, values, strict=True)}
+        pending = {name: counter for name, counter in found.items() if counter.pending}
+        if pending:
+            after = yield from _settled(server, pending)
+            if after is None:
+                return None
+            if not after:
+                continue
+            found |= after
+        return {name: counter.base for name, counter in found.items()}
     return None
-
-
-def _found(server: str, counters: tuple[str, ...]) -> Steps[dict[str, Counter]]:
-    values = [text(value) for value in (yield Ask(server, "MGET", tuple(map(versions.key, counters))))]
-    found = {name: Counter.of(value or "") for name, value in zip(counters, values, strict=True)}
-    for name in [name for name, value in zip(counters, values, strict=True) if not value]:
-        found[name] = Counter(versions.fresh(), (MISSING,))
-        yield Ask(server, "exchange", (versions.key(name),), ("", str(found[name])))
-    return found
 
 
 def text(value: bytes | str | None) -> str | None:
@@ -37,24 +39,23 @@ def text(value: bytes | str | None) -> str | None:
     return value.decode(errors="replace") if isinstance(value, bytes) else value
 
 
-def _settle(server: str, found: dict[str, Counter]) -> Steps[bool]:
-    """Asks PostgreSQL what became of the writers: whether all of them have ended, and it is worth looking again."""
-    bound = ""
-    if any(MISSING in counter.pending for counter in found.values()):
-        bound = questions.number((yield Sql(questions.HORIZON)))
-    tokens = {token for counter in found.values() for token in counter.pending}
+def _settled(server: str, pending: dict[str, Counter]) -> Steps[dict[str, Counter] | None]:
+    """Asks PostgreSQL what became of the writers: the counters without them, none if it is worth looking again; None
+    while a writer runs."""
+    tokens = {token for counter in pending.values() for token in counter.pending}
     writers = sorted(token for token in tokens if token.isdigit())
-    over = questions.value((yield Sql(questions.OVER, (writers,))))
-    settled = True
-    for name, counter in found.items():
-        if counter.pending:
-            after = _after(counter, bound, int(over["oldest"]), over["status"])
-            yield Ask(server, "exchange", (versions.key(name),), (str(counter), str(after)))
-            settled = settled and not after.pending
-    return settled
+    over = questions.value((yield Sql(questions.OVER, (MISSING in tokens, writers))))
+    after = {
+        name: _after(counter, over["horizon"], int(over["oldest"]), over["status"]) for name, counter in pending.items()
+    }
+    pairs = [str(value) for name in pending for value in (pending[name], after[name])]
+    done = yield Ask(server, "exchange", tuple(map(versions.key, pending)), tuple(pairs))
+    if any(counter.pending for counter in after.values()):
+        return {} if MISSING in tokens else None
+    return after if int(done) == len(pending) else {}
 
 
-def _after(counter: Counter, bound: str, oldest: int, status: dict[str, str]) -> Counter:
+def _after(counter: Counter, bound: str | None, oldest: int, status: dict[str, str]) -> Counter:
     """The counter without the writers that have ended; its base is another one unless they all rolled back."""
     left: list[str] = []
     changed = False

@@ -8,13 +8,13 @@ commit.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from psycopg import Error, pq
 
-from pytest_perfbudget.cache.queries import commits, counters, dependencies, entries, questions, versions
+from pytest_perfbudget.cache.queries import commits, counters, covering, dependencies, entries, questions, versions
 from pytest_perfbudget.cache.queries.calls import Call
 from pytest_perfbudget.cache.queries.entries import Entry
 from pytest_perfbudget.cache.queries.state import Place, State
@@ -31,11 +31,25 @@ class Answer:
     result: pq.abc.PGresult | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Bases:
+    """What a call depends on before it is executed: each table's counters, and their bases."""
+
+    depends: Mapping[str, tuple[str, ...]]
+    bases: dict[str, str]
+
+    def of(self, held: Collection[int]) -> dict[str, str] | None:
+        """The versions of the tables that were read; None if one was not known to be."""
+        if not all(str(one) in self.depends for one in held):
+            return None
+        names = [name for one in (versions.SCHEMA, *map(str, held)) for name in self.depends[one]]
+        return {name: self.bases[name] for name in sorted(names)}
+
+
 def look_up(state: State, place: Place, call: Call) -> Steps[Entry | None]:
     """The entry, if it is current; one MGET where what the statement depends on is known."""
     name = _name(place, call)
-    known = state.known(call.fingerprint)
-    asked = known.counters if known else (versions.SCHEMA,)
+    asked = _names(dependencies.counters(state, call, state.known(call.fingerprint)))
     try:
         data, *values = yield Ask(place.server, "MGET", (f"e:{name}", *map(versions.key, asked)))
         if data is None:
@@ -87,7 +101,7 @@ def miss(state: State, call: Call, began: float) -> Steps[Answer]:
 def run(state: State, call: Call) -> Steps[pq.abc.PGresult]:
     """The statement, executed and not kept."""
     state.count("executed")
-    yield Sql("BEGIN")
+    yield Sql(covering.BEGIN)
     result: pq.abc.PGresult = yield Sql(call.text, call.parameters, own=False)
     yield from commits.commit(state)
     return result
@@ -115,19 +129,22 @@ def _pay(server: str, debts: list[tuple[int, list[str]]]) -> Steps[None]:
     yield Sql(questions.PAID, ([number for number, _ in debts],))
 
 
-def _bases(state: State, place: Place, call: Call) -> Steps[dict[str, str] | None]:
+def _bases(state: State, place: Place, call: Call) -> Steps[Bases | None]:
     """The bases of all it depends on, learned anew for another schema; None where results are not kept now."""
-    known = state.known(call.fingerprint)
-    for _ in range(2):
-        bases = yield from counters.clean(place.server, known.counters if known else (versions.SCHEMA,))
+    life = int(state.settings.ttl * 1000)
+    for _ in range(3):
+        known = state.known(call.fingerprint)
+        depends = dependencies.counters(state, call, known)
+        bases = yield from counters.clean(place.server, _names(depends), life)
         if bases is None:
             return None
-        if known and known.schema == bases[versions.SCHEMA]:
-            return None if known.refusal else bases
-        known = yield from dependencies.learn(state, call, bases[versions.SCHEMA])
-        if known.refusal:
-            return None
+        if not (yield from dependencies.learned(state, call, known, place, bases[versions.SCHEMA])):
+            return None if known and known.refusal else Bases(depends, bases)
     return None
+
+
+def _names(depends: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
+    return tuple(name for names in depends.values() for name in names)
 
 
 def _first(state: State, place: Place, call: Call, token: str) -> Steps[bool]:
@@ -149,7 +166,7 @@ def _awaited(state: State, place: Place, call: Call) -> Steps[Entry | None]:
     return None
 
 
-def _executed(state: State, place: Place, call: Call, bases: dict[str, str] | None) -> Steps[pq.abc.PGresult]:
+def _executed(state: State, place: Place, call: Call, bases: Bases | None) -> Steps[pq.abc.PGresult]:
     """The statement, and its entry unless it turned out to depend on more, to write, or to run as somebody else."""
     known = state.known(call.fingerprint)
     if bases is None or known is None:
@@ -161,14 +178,13 @@ def _executed(state: State, place: Place, call: Call, bases: dict[str, str] | No
     result: pq.abc.PGresult = yield Sql(call.text, call.parameters, own=False)
     read = questions.value((yield Sql(questions.READ)))
     after = (yield from _scans()) if known.functions else {}
-    held = [*read["held"], *(int(one) for one, scans in after.items() if scans != before.get(one, 0))]
-    if not set(held) <= known.seen:
+    held = {*read["held"], *(int(one) for one, scans in after.items() if scans != before.get(one, 0))}
+    if not held <= known.seen:
         known = yield from dependencies.add(state, call, known, held)
     yield from commits.commit(state) if read["xid"] else _ended()
-    depends = {versions.SCHEMA, *(one for one in known.counters if one != versions.SCHEMA and int(one) in held)}
-    sound = not read["xid"] and read["session"] == place.session and not known.refusal
-    if sound and depends <= bases.keys():
-        yield from _kept(state, place, call, entries.of_result(result, {one: bases[one] for one in sorted(depends)}))
+    found = bases.of([int(one) for one in known.counters if one != versions.SCHEMA and int(one) in held])
+    if found and not read["xid"] and read["session"] == place.session and not known.refusal:
+        yield from _kept(state, place, call, entries.of_result(result, found))
     return result
 
 

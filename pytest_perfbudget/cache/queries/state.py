@@ -7,7 +7,12 @@ from collections import Counter as Tally
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
 
+if TYPE_CHECKING:
+    from pytest_perfbudget.cache.queries.keys import Keyed
+
+_T = TypeVar("_T")
 _REMEMBERED = 4096  # statements
 
 
@@ -49,6 +54,8 @@ class Known:
     seen: frozenset[int] = frozenset()
     """Relations, those included that need no counter: indexes, views."""
     functions: bool = False
+    keyed: bool = False
+    """Keys of one of them were declared."""
     refusal: str = ""
     schema: str = ""
     """The base of the schema's counter when this was learned."""
@@ -65,6 +72,7 @@ class State:
     granted: tuple[Place | None, float] = (None, float("-inf"))
     """Where hits are allowed, and for reads that begin before when; one value, as several threads grant it."""
     _known: OrderedDict[str, Known] = field(default_factory=OrderedDict)
+    _keyed: OrderedDict[tuple[Any, ...], Keyed] = field(default_factory=OrderedDict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def count(self, what: str) -> None:
@@ -86,8 +94,17 @@ class State:
         return self._known.get(fingerprint)
 
     def remember(self, fingerprint: str, known: Known) -> Known:
+        return self._added(self._known, fingerprint, known)
+
+    def keyed(self, signature: tuple[Any, ...]) -> Keyed | None:
+        return self._keyed.get(signature)
+
+    def remember_keyed(self, signature: tuple[Any, ...], keyed: Keyed) -> Keyed:
+        return self._added(self._keyed, signature, keyed)
+
+    def _added(self, memory: OrderedDict[Any, _T], name: Any, what: _T) -> _T:
         with self._lock:
-            self._known[fingerprint] = known
-            while len(self._known) > _REMEMBERED:
-                self._known.popitem(last=False)
-        return known
+            memory[name] = what
+            while len(memory) > _REMEMBERED:
+                memory.popitem(last=False)
+        return what

@@ -176,5 +176,5 @@ def test_callers_of_a_statement_without_version_do_not_wait_for_each_other(
     answer = cache._store.answer
     monkeypatch.setattr(cache._store, "answer", lambda step: steps.append(step.command) or answer(step))
     cache.fetch(statement)
-    assert set(steps) == {"MGET"}
+    assert set(steps) == {"MGET", "look"}
     assert cache.report() == {"executed": 2, "unkept": 2}
