@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import socket
 import subprocess
-import threading
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -142,7 +143,7 @@ def test_another_run_of_redis_is_another_cache(cache: QueryCache, redis: Redis) 
     cache._store._run = "earlier"
     cache.fetch(ALL)
     assert cache.report()["hits"] == 1  # as if that run were still there
-    cache._store._client.connection_pool.disconnect()  # it restarts, and has loaded what it once saved
+    cache._store.disconnect()  # it restarts, and has loaded what it once saved
     cache.fetch(ALL)
     assert cache.report()["hits"] == 1
 
@@ -198,18 +199,48 @@ def test_entries_expire_those_without_rows_sooner(cache: QueryCache, redis: Redi
     assert 50_000 < redis.pttl(entry(redis)) <= 60_000
 
 
-def test_many_callers_of_a_cold_statement_execute_it_once(pool: ConnectionPool, redis_url: str) -> None:
-    caches = [QueryCache(redis_url, pool, timeout=5) for _ in range(2)]
-    caches[0].install()
-    slow = "SELECT count(*) FROM items a, items b, items c WHERE a.id + b.id + c.id > %s"
-    found: list[object] = []
-    threads = [threading.Thread(target=lambda n=n: found.append(caches[n % 2].fetch(slow, (1,)))) for n in range(8)]
+CALLERS = """
+import json, sys, threading
+from psycopg_pool import ConnectionPool
+from pytest_perfbudget.cache import QueryCache
+
+dsn, url, statement = sys.argv[1:]
+with ConnectionPool(dsn, min_size=16, max_size=16) as pool:
+    pool.wait()
+    cache = QueryCache(url, pool, timeout=5)
+    found, go = [], threading.Barrier(17)
+
+    def call():
+        go.wait()
+        found.append(cache.fetch(statement, (1,)))
+
+    threads = [threading.Thread(target=call) for _ in range(16)]
     for thread in threads:
         thread.start()
+    print("ready", flush=True)
+    sys.stdin.readline()
+    go.wait()
     for thread in threads:
         thread.join()
-    assert found == [[(1_000_000,)]] * 8
-    assert sum(int(cache.report().get("executed", 0)) for cache in caches) == 1
+    print(json.dumps([found, cache.report()]), flush=True)
+"""
+
+
+def test_64_threads_of_4_processes_execute_a_cold_statement_once(cache: QueryCache, dsn: str, redis_url: str) -> None:
+    slow = "SELECT count(*) FROM items a, items b, items c WHERE a.id + b.id + c.id > %s"
+    command = [sys.executable, "-c", CALLERS, dsn, redis_url, slow]
+    callers = [subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(4)]
+    assert [caller.stdout.readline() for caller in callers if caller.stdout] == ["ready\n"] * 4
+    for caller in callers:
+        assert caller.stdin
+        caller.stdin.write("\n")
+        caller.stdin.flush()
+    told = [json.loads(caller.communicate(timeout=60)[0]) for caller in callers]
+    assert [rows for found, _ in told for rows in found] == [[[1_000_000]]] * 64
+    reports = [report for _, report in told]
+    assert sum(report.get("executed", 0) for report in reports) == 1
+    assert sum(report.get("hits", 0) + report.get("shared", 0) for report in reports) == 63
+    assert all("redis" not in report for report in reports)
 
 
 def test_a_statement_that_fails_lets_the_next_caller_try(cache: QueryCache) -> None:
