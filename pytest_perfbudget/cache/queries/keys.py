@@ -105,4 +105,4 @@ def _texts(operand: Operand, kind: str, given: Sequence[Any]) -> Iterator[str | 
 
 
 def _fits(number: Any) -> bool:
-    return -_INT8 <= number < _INT8
+    return bool(-_INT8 <= number < _INT8)
