@@ -18,7 +18,7 @@ from pytest_perfbudget.errors import CacheError
 def commit(state: State) -> Steps[None]:
     """Commits the connection's transaction; nothing is asked of Redis where it has written nothing."""
     yield Sql("SET CONSTRAINTS ALL IMMEDIATE")  # what deferred triggers write is written before we look
-    written = questions.value((yield Sql(questions.WRITTEN)))
+    written = questions.value((yield Sql(questions.WRITTEN, often=True)))
     if not written["xid"]:
         yield Sql("COMMIT")
         return
@@ -28,7 +28,7 @@ def commit(state: State) -> Steps[None]:
 def prepare(state: State, name: str) -> Steps[None]:
     """PREPARE TRANSACTION: marks that whoever meets them settles. Raises CacheError without Redis."""
     yield Sql("SET CONSTRAINTS ALL IMMEDIATE")
-    written = questions.value((yield Sql(questions.WRITTEN)))
+    written = questions.value((yield Sql(questions.WRITTEN, often=True)))
     if written["xid"] and (counters := _counters(written)):
         try:
             yield _asked("mark", written, counters)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import Counter as Tally
 from collections import OrderedDict
 from collections.abc import Callable
@@ -21,6 +22,7 @@ class Settings:
     """How results are kept; times in seconds, sizes in bytes.
 
     ``ttl`` bounds an entry's life, ``ttl_empty`` that of a result without rows, both less up to ``jitter`` of it;
+    with ``early`` above 0 one caller renews an entry shortly before, the sooner the longer its statement takes;
     results above ``largest`` are not kept, those from ``compress_from`` are compressed. ``licence``: how long after
     asking PostgreSQL for debts hits are allowed, and how long a commit that could not reach Redis is held back.
     ``flight``: how long a caller waits for another one's execution of the same statement. ``pure``: names of functions
@@ -30,6 +32,7 @@ class Settings:
     ttl: float = 3600.0
     ttl_empty: float = 60.0
     jitter: float = 0.1
+    early: float = 1.0
     largest: int = 1_000_000
     compress_from: int = 4096
     licence: float = 0.5
@@ -71,6 +74,8 @@ class State:
     counts: Tally[str] = field(default_factory=Tally)
     granted: tuple[Place | None, float] = (None, float("-inf"))
     """Where hits are allowed, and for reads that begin before when; one value, as several threads grant it."""
+    wall: Callable[[], float] = time.time
+    """The clock that processes share, as far as they do: when entries end."""
     _known: OrderedDict[str, Known] = field(default_factory=OrderedDict)
     _keyed: OrderedDict[tuple[Any, ...], Keyed] = field(default_factory=OrderedDict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
