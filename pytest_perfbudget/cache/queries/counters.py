@@ -12,25 +12,28 @@ from pytest_perfbudget.cache.queries.versions import MISSING, Counter
 _ATTEMPTS = 4  # others make and settle the same counters
 
 
-def clean(server: str, counters: tuple[str, ...], life: int) -> Steps[dict[str, str] | None]:
+def clean(server: str, counters: tuple[str, ...], tables: tuple[str, ...], life: int) -> Steps[dict[str, str] | None]:
     """The bases of all of them, None while one is pending: a result of now would not be known to be current.
 
-    ``life`` is how many milliseconds the counter of a key is kept that no entry depends on.
+    ``tables`` are those whose keys are among them: their own counters may be pending. ``life`` is how many milliseconds
+    the counter of a key is kept that no entry depends on.
     """
-    keys = tuple(map(versions.key, counters))
+    names = (*tables, *counters)
+    keys = tuple(map(versions.key, names))
     for _ in range(_ATTEMPTS):
         bases = [versions.fresh() for _ in keys]
         values = yield Ask(server, "look", keys, (f"|{MISSING}", life, *bases))
-        found = {name: Counter.of(text(value) or "") for name, value in zip(counters, values, strict=True)}
-        pending = {name: counter for name, counter in found.items() if counter.pending}
-        if pending:
-            after = yield from _settled(server, pending)
-            if after is None:
-                return None
+        found = {name: Counter.of(text(value) or "") for name, value in zip(names, values, strict=True)}
+        missing = any(MISSING in counter.pending for counter in found.values())
+        if any(found[name].pending for name in counters):
+            after = yield from _settled(server, {name: counter for name, counter in found.items() if counter.pending})
             if not after:
                 continue
             found |= after
-        return {name: counter.base for name, counter in found.items()}
+        if not any(found[name].pending for name in counters):
+            return {name: found[name].base for name in counters}
+        if not missing:
+            return None
     return None
 
 
@@ -39,9 +42,9 @@ def text(value: bytes | str | None) -> str | None:
     return value.decode(errors="replace") if isinstance(value, bytes) else value
 
 
-def _settled(server: str, pending: dict[str, Counter]) -> Steps[dict[str, Counter] | None]:
-    """Asks PostgreSQL what became of the writers: the counters without them, none if it is worth looking again; None
-    while a writer runs."""
+def _settled(server: str, pending: dict[str, Counter]) -> Steps[dict[str, Counter]]:
+    """Asks PostgreSQL what became of the writers: the counters without those that have ended, none where another reader
+    was first."""
     tokens = {token for counter in pending.values() for token in counter.pending}
     writers = sorted(token for token in tokens if token.isdigit())
     over = questions.value((yield Sql(questions.OVER, (MISSING in tokens, writers))))
@@ -50,8 +53,6 @@ def _settled(server: str, pending: dict[str, Counter]) -> Steps[dict[str, Counte
     }
     pairs = [str(value) for name in pending for value in (pending[name], after[name])]
     done = yield Ask(server, "exchange", tuple(map(versions.key, pending)), tuple(pairs))
-    if any(counter.pending for counter in after.values()):
-        return {} if MISSING in tokens else None
     return after if int(done) == len(pending) else {}
 
 

@@ -147,10 +147,10 @@ RUNNING = "in progress"
 OVER = f"""SELECT json_build_object('horizon', CASE WHEN %s THEN pg_current_xact_id()::text END,
     'oldest', pg_snapshot_xmin(pg_current_snapshot())::text, 'status',
     (SELECT coalesce(json_object_agg(xid, CASE
-        WHEN xid::xid8 >= pg_snapshot_xmax(pg_current_snapshot()) THEN '{RUNNING}'
+        WHEN NOT pg_visible_in_snapshot(xid::xid8, pg_current_snapshot()) THEN '{RUNNING}'
         ELSE coalesce(pg_xact_status(xid::xid8), 'committed') END), '{{}}') FROM unnest(%s::text[]) AS xid))::text"""
-"""The oldest transaction that still runs, and what became of these; on demand a transaction id above those of all that
-were running."""
+"""The oldest transaction that still runs, and what became of these (one that waits for a standby has committed in the
+eyes of some servers, and is not visible yet); on demand a transaction id above those of all that were running."""
 
 OWE = f"INSERT INTO public.{DEBTS} (counters) VALUES (%s)"
 PAID = f"DELETE FROM public.{DEBTS} WHERE id = ANY(%s)"

@@ -132,7 +132,8 @@ def _bases(state: State, place: Place, call: Call) -> Steps[Bases | None]:
     for _ in range(3):
         known = state.known(call.fingerprint)
         depends = dependencies.counters(state, call, known)
-        bases = yield from counters.clean(place.server, _names(depends), life)
+        tables = tuple(table for table, names in depends.items() if table not in names)
+        bases = yield from counters.clean(place.server, _names(depends), tables, life)
         if bases is None:
             return None
         if not (yield from dependencies.learned(state, call, known, place, bases[versions.SCHEMA])):

@@ -22,7 +22,10 @@ local found = {}
 for place, key in ipairs(KEYS) do
     local now = redis.call('GET', key)
     if not now then
-        now = ARGV[place + 2] .. ARGV[1]
+        local table = string.match(key, '^(.*:v:%d+)[.*]')
+        local marks = table and redis.call('GET', table)
+        local clean = marks and not string.find(marks, '|', 1, true)
+        now = ARGV[place + 2] .. (clean and '' or ARGV[1])
         redis.call('SET', key, now)
         if string.find(key, '=', 1, true) then redis.call('PEXPIRE', key, ARGV[2]) end
     end
@@ -88,9 +91,10 @@ return 1
 """,
 }
 """Lua, each atomic in its slot. ``look`` reads counters and makes those that are missing, given what follows their
-base, how long a key's counter lives, and a base for each; ``mark`` takes a token, ``settle`` also a base for each, the
-one after a commit; ``touch`` gives each a new base; ``exchange`` takes pairs, what is expected and what replaces it,
-and says how many it replaced. A writer makes no counter: whoever finds one missing waits for all writers anyway."""
+base, how long a key's counter lives, and a base for each; what follows is left out for a key of a table whose own
+counter comes first and is clean: a writer marks both at once. ``mark`` takes a token, ``settle`` also a base for each,
+the one after a commit; ``touch`` gives each a new base; ``exchange`` takes pairs, what is expected and what replaces
+it, and says how many it replaced. A writer makes no counter: whoever finds one missing waits for all writers anyway."""
 
 
 @dataclass(frozen=True, slots=True)

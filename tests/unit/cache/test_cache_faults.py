@@ -7,6 +7,7 @@ import json
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -133,6 +134,36 @@ def test_a_writer_killed_after_its_commit_leaves_nothing_stale(
     assert any(b"|" in (redis.get(key) or b"") for key in redis.scan_iter("*:v:*"))
     assert cache.fetch(ALL) == cache.fetch(ALL) == [(1, "item 1")]
     assert cache.report()["hits"] == 1
+
+
+def test_a_commit_that_waits_for_a_standby_is_not_taken_for_one_that_is_seen(
+    cache: QueryCache, monkeypatch: pytest.MonkeyPatch, direct: psycopg.Connection[tuple[object, ...]]
+) -> None:
+    cache.fetch(ALL)
+    answer = cache._store.answer
+    monkeypatch.setattr(cache._store, "answer", lambda step: answer(step) if step.command != "settle" else 1)
+
+    def write() -> None:
+        with cache.connection() as connection:
+            connection.execute("SET LOCAL synchronous_commit = on")
+            connection.execute("DELETE FROM items WHERE id > 1")
+
+    writer = threading.Thread(target=write)
+    direct.execute("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
+    try:
+        direct.execute("SELECT pg_reload_conf()")
+        while direct.execute("SHOW synchronous_standby_names").fetchone() != ("nobody",):
+            time.sleep(0.01)
+        writer.start()
+        while not direct.execute("SELECT 1 FROM pg_stat_activity WHERE wait_event = 'SyncRep'").fetchone():
+            time.sleep(0.01)
+        direct.execute("SELECT pg_current_xact_id()")  # a later transaction that has ended
+        assert len(cache.fetch(ALL)) == 100  # its status is committed, nobody sees it
+    finally:
+        direct.execute("ALTER SYSTEM RESET synchronous_standby_names")
+        direct.execute("SELECT pg_reload_conf()")
+    writer.join()
+    assert cache.fetch(ALL) == cache.fetch(ALL) == [(1, "item 1")]
 
 
 def test_another_run_of_redis_is_another_cache(cache: QueryCache, redis: Redis) -> None:

@@ -230,6 +230,40 @@ def test_many_keys_at_once_are_the_whole_table(cache: QueryCache, direct: psycop
     assert cache.fetch(OWNER, (70,)) == [(70, None, None)]
 
 
+def test_a_transaction_that_runs_for_long_keeps_no_new_key_from_being_kept(
+    cache: QueryCache, direct: psycopg.Connection[Any]
+) -> None:
+    cache.fetch(OWNER, (1,))
+    with direct.transaction():
+        direct.execute("INSERT INTO boxes VALUES (99)")
+        cache.fetch(OWNER, (2,))
+        assert counted(cache, OWNER, (2,))[1] == "hit"
+
+
+def test_a_key_that_is_new_waits_for_a_writer_that_has_marked_its_table(
+    cache: QueryCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache.fetch(OWNER, (1,))
+    answer = cache._store.answer
+    told: list[Any] = []
+
+    def between(step: Any) -> Any:
+        if step.command == "settle":
+            return 1  # and the writer is gone
+        found = answer(step)
+        if step.command == "mark":
+            told.extend(cache.fetch(OWNER, (2,)))
+        return found
+
+    monkeypatch.setattr(cache._store, "answer", between)
+    with cache.connection() as connection:
+        connection.execute("UPDATE items SET owner = 3 WHERE owner = 2")
+    monkeypatch.undo()
+    assert len(told) == 10
+    assert cache.fetch(OWNER, (2,)) == cache.fetch(OWNER, (2,)) == []
+    assert cache.report()["pending"] == 1
+
+
 def test_a_writer_of_an_older_snapshot_changes_the_whole_table(
     cache: QueryCache, direct: psycopg.Connection[Any]
 ) -> None:
