@@ -35,7 +35,7 @@ class Answer:
 def look_up(state: State, place: Place, call: Call) -> Steps[Entry | None]:
     """The entry, if it is current; one MGET where what the statement depends on is known."""
     name = name_of(place, call)
-    asked = _names(dependencies.counters(state, call, state.known(call.fingerprint)))
+    asked = state.asked(call.name, lambda: _names(dependencies.counters(state, call, state.known(call.fingerprint))))
     try:
         data, *values = yield Ask(place.server, "MGET", (f"e:{name}", *map(versions.key, asked)))
         if data is None:
@@ -48,6 +48,7 @@ def look_up(state: State, place: Place, call: Call) -> Steps[Entry | None]:
         if further := [one for one in entry.versions if one not in current]:
             values = yield Ask(place.server, "MGET", tuple(map(versions.key, further)))
             current |= zip(further, map(counters.text, values), strict=True)
+            state.ask(call.name, tuple(entry.versions))
     except Unreachable:
         return None
     return entry if all(current[one] == base for one, base in entry.versions.items()) else None

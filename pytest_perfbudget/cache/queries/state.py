@@ -78,6 +78,8 @@ class State:
     """The clock that processes share, as far as they do: when entries end."""
     _known: OrderedDict[str, Known] = field(default_factory=OrderedDict)
     _keyed: OrderedDict[tuple[Any, ...], Keyed] = field(default_factory=OrderedDict)
+    _asked: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """The counters of calls, as they were last named: nothing that matters depends on them being the right ones."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def count(self, what: str) -> None:
@@ -107,8 +109,19 @@ class State:
     def remember_keyed(self, signature: tuple[Any, ...], keyed: Keyed) -> Keyed:
         return self._added(self._keyed, signature, keyed)
 
+    def asked(self, name: str, counters: Callable[[], tuple[str, ...]]) -> tuple[str, ...]:
+        """What a call's entry is asked for with; named anew when something was learned."""
+        return self._asked.get(name) or self.ask(name, counters())
+
+    def ask(self, name: str, counters: tuple[str, ...]) -> tuple[str, ...]:
+        if len(self._asked) >= _REMEMBERED:
+            self._asked.clear()
+        self._asked[name] = counters
+        return counters
+
     def _added(self, memory: OrderedDict[Any, _T], name: Any, what: _T) -> _T:
         with self._lock:
+            self._asked.clear()
             memory[name] = what
             while len(memory) > _REMEMBERED:
                 memory.popitem(last=False)

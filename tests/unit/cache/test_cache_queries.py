@@ -69,6 +69,11 @@ def test_another_process_of_the_cache_needs_not_learn_the_statement(
     other = QueryCache(redis_url, pool)
     assert other.fetch(ONE, (7,)) == [(7, "item 7")]
     assert other.report() == {"hits": 1}
+    steps: list[str] = []
+    answer = other._store.answer
+    other._store.answer = lambda step: steps.append(step.command) or answer(step)  # type: ignore[method-assign]
+    assert other.fetch(ONE, (7,)) == [(7, "item 7")]
+    assert steps == ["MGET"]
 
 
 @pytest.mark.parametrize(
