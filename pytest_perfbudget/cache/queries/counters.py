@@ -47,7 +47,7 @@ def _settled(server: str, pending: dict[str, Counter]) -> Steps[dict[str, Counte
     was first."""
     tokens = {token for counter in pending.values() for token in counter.pending}
     writers = sorted(token for token in tokens if token.isdigit())
-    over = questions.value((yield Sql(questions.OVER, (MISSING in tokens, writers))))
+    over = questions.value((yield Sql(questions.OVER, (MISSING in tokens, writers), often=True)))
     after = {
         name: _after(counter, over["horizon"], int(over["oldest"]), over["status"]) for name, counter in pending.items()
     }

@@ -24,7 +24,7 @@ def learn(state: State, call: Call, known: Known, session: str) -> Steps[Keyed]:
     tables: dict[str, tuple[keys.Key, ...]] = {}
     try:
         yield Sql(questions.BEGIN)
-        found = questions.value((yield Sql(questions.KEYED, (sorted(known.seen),))))
+        found = questions.value((yield Sql(questions.KEYED, (sorted(known.seen),), often=True)))
         if found["plain"] and found["session"] == session and found["columns"]:
             given = keys.values(call)
             tables = restricted((yield from _plan(call, given)), _declared(found["columns"]), len(given))

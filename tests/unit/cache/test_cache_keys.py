@@ -190,6 +190,24 @@ def test_a_writer_that_uses_no_cache_owes_the_keys(
     assert kept[1] == ("hit" if truth[2] == before[2] else "executed")
 
 
+@pytest.mark.parametrize("first", ["cover", "key"])
+def test_a_table_with_keys_that_is_covered_as_well_owes_keys(
+    cache: QueryCache, direct: psycopg.Connection[Any], first: str
+) -> None:
+    direct.execute("CREATE TABLE notes (id int, owner int); INSERT INTO notes VALUES (1, 1), (2, 2)")
+    for step in (first, "key" if first == "cover" else "cover"):
+        cache.cover("notes") if step == "cover" else cache.key("notes", "owner")
+    time.sleep(1.1)  # until the backend has reported its DDL
+    statement = "SELECT id FROM notes WHERE owner = %s ORDER BY id"
+    for _ in range(2):
+        cache.fetch(statement, (1,))
+        cache.fetch(statement, (2,))
+    direct.execute("INSERT INTO notes VALUES (3, 2)")
+    time.sleep(0.2)
+    assert counted(cache, statement, (2,)) == ([(2,), (3,)], "executed")
+    assert counted(cache, statement, (1,)) == ([(1,)], "hit")
+
+
 def test_a_row_that_another_transaction_has_moved_meanwhile_leaves_where_it_was(
     cache: QueryCache, direct: psycopg.Connection[Any]
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import subprocess
 import threading
@@ -12,12 +13,12 @@ from typing import Any
 
 import psycopg
 import pytest
-from psycopg_pool import ConnectionPool
+from psycopg_pool import AsyncConnectionPool, ConnectionPool
 from redis import Redis
 from redis.backoff import ConstantBackoff
 from redis.retry import Retry
 
-from pytest_perfbudget.cache import QueryCache, Settings, embedded
+from pytest_perfbudget.cache import AsyncQueryCache, QueryCache, Settings, embedded
 
 ALL = "SELECT id, name FROM items ORDER BY id"
 
@@ -179,3 +180,25 @@ def test_a_redis_that_is_killed_and_comes_back_holds_nothing_stale(
         connection.execute("DELETE FROM items WHERE id > 2")
     assert len(cache.fetch(ALL)) == len(cache.fetch(ALL)) == 2
     assert cache.report()["hits"] == 3
+
+
+@pytest.mark.parametrize("spoil", [lambda data: data[:-1], lambda data: b"$3\r\nabc\r\n", lambda data: b""])
+def test_the_async_cache_takes_no_other_answers_either(
+    pool: ConnectionPool, dsn: str, proxy: Proxy, spoil: Any
+) -> None:
+    async def scenario() -> None:
+        async with AsyncConnectionPool(dsn, min_size=1, open=False) as connections:
+            cache = AsyncQueryCache(proxy.url, connections, Settings(licence=0.2), timeout=0.2, pause=0)
+            await cache.install()
+            await cache.fetch(ALL)
+            assert len(await cache.fetch(ALL)) == 100
+            proxy.spoil = spoil
+            assert len(await cache.fetch(ALL)) == 100
+            async with cache.connection() as connection:
+                await connection.execute("DELETE FROM items WHERE id > 1")
+            assert await cache.fetch(ALL) == [(1, "item 1")]
+            assert cache.report()["hits"] == 1
+            assert cache.report()["redis"]
+            await cache.close()
+
+    asyncio.run(scenario())
