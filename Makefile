@@ -43,6 +43,7 @@ campaign: $(VENV)/dev.stamp
 	$(BIN)/python tests/campaigns/kill.py
 	$(BIN)/python tests/campaigns/kinds.py
 	$(BIN)/python tests/campaigns/cache_model.py --steps 200000
+	$(BIN)/python tests/campaigns/cache_contrast.py --reads 5000
 	$(BIN)/python tests/campaigns/workers.py
 	$(BIN)/python tests/campaigns/pool_loads.py --traces 10000
 	$(BIN)/python tests/campaigns/growth.py

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Any
 
-from pytest_perfbudget.cache.queries.steps import Unreachable
+from redis.exceptions import RedisError
+
+from pytest_perfbudget.cache.queries.steps import Ask, Unreachable
 from pytest_perfbudget.cache.queries.versions import SCRIPTS
 
 
@@ -20,7 +22,7 @@ def prefix(server: str, run: str) -> str:
 
 @dataclass
 class Breaker:
-    """Open for ``pause`` seconds after a failure; ``last`` is the failure's text."""
+    """Open for ``pause`` seconds after a failure; ``last`` is the text of the last one."""
 
     pause: float
     clock: Callable[[], float]
@@ -32,8 +34,12 @@ class Breaker:
         if self.clock() < self._open_until:
             raise Unreachable(self.last)
 
-    def failed(self, error: Exception) -> None:
+    def refused(self, error: Exception) -> None:
+        """Redis answers, but not this."""
         self.last = f"{type(error).__name__}: {error}"
+
+    def failed(self, error: Exception) -> None:
+        self.refused(error)
         self._open_until = self.clock() + self.pause
 
 
@@ -41,6 +47,25 @@ class Breaker:
 def source(name: str) -> tuple[str, str]:
     """A script and the digest Redis knows it by."""
     return SCRIPTS[name], hashlib.sha1(SCRIPTS[name].encode(), usedforsecurity=False).hexdigest()
+
+
+_LISTS = ("MGET", "look")
+
+
+def checked(step: Ask, answer: Any) -> Any:
+    """The answer, if it has the form that Redis gives it. Raises ValueError."""
+    if step.command in _LISTS:
+        fits = isinstance(answer, list) and len(answer) == len(step.keys)
+        fits = fits and all(one is None or isinstance(one, bytes) for one in answer)
+    else:
+        fits = isinstance(answer, int) if step.command in SCRIPTS else not isinstance(answer, list)
+    if not fits:
+        raise ValueError(f"Redis answered {step.command} with something else")
+    return answer
+
+
+FAILURES = (RedisError, OSError, ValueError, LookupError, TypeError, AttributeError)
+"""Of Redis, the network, and redis-py where it reads something else than it expects."""
 
 
 def run_id(info: Any) -> str:

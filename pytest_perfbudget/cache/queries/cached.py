@@ -10,7 +10,7 @@ from typing import Any, Protocol, TypeVar
 
 from psycopg import Connection, Cursor, Error, pq
 
-from pytest_perfbudget.cache.queries import covering, entries, questions, reads
+from pytest_perfbudget.cache.queries import covering, declaring, entries, executions, questions, reads
 from pytest_perfbudget.cache.queries.calls import Call, Parameters, call
 from pytest_perfbudget.cache.queries.state import Settings, State
 from pytest_perfbudget.cache.queries.steps import Ask, Sql, Step, Steps, Unreachable, Wait
@@ -68,6 +68,16 @@ class QueryCache:
                 for (name,) in found:
                     connection.execute(covering.create_trigger(name).encode())
 
+    def key(self, table: str, *columns: str) -> None:
+        """Covers the table, and tells its rows apart by these columns: a read with ``column = value`` depends on the
+        rows with that value only. Replaces the columns it had. With a role that owns the table.
+
+        Raises:
+            CacheError: the table or a column cannot have keys.
+        """
+        with self._lent() as connection:
+            self._drive(declaring.declare(self._state, table, columns), connection)
+
     def fetch(self, query: str, parameters: Parameters = None) -> list[tuple[Any, ...]]:
         """The rows of a statement, from Redis or from PostgreSQL: what a transaction of its own would see.
 
@@ -79,14 +89,14 @@ class QueryCache:
         kept = (
             self._drive(reads.look_up(self._state, place, asked), None) if place and isinstance(asked, Call) else None
         )
-        if kept:
+        if kept and not reads.due(self._state, kept):
             self._state.count("hits")
             return entries.rows(kept)
         with self._lent() as connection:
             if isinstance(asked, Call):
-                answer = self._drive(reads.miss(self._state, asked, began), connection)
+                answer = self._drive(reads.miss(self._state, asked, began, kept), connection)
             else:
-                result = self._drive(reads.run(self._state, Call(query, parameters, "", "")), connection)
+                result = self._drive(executions.run(self._state, Call(query, parameters, "", "")), connection)
                 answer = reads.Answer(None, result)
             if answer.entry:
                 return entries.rows(answer.entry)
@@ -143,8 +153,8 @@ class QueryCache:
                 return self._store.answer(step)
             case Wait(seconds):
                 return time.sleep(seconds)
-            case Sql(text, parameters, own):
+            case Sql(text, parameters, own, often):
                 assert connection
                 with Cursor(connection) as cursor:  # not the connection's own kind, which announces
-                    cursor.execute(text.encode(), parameters, prepare=False if own else None)
+                    cursor.execute(text.encode(), parameters, prepare=False if own and not often else None)
                     return cursor.pgresult

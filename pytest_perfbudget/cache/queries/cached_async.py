@@ -11,7 +11,7 @@ from typing import Any, Protocol, TypeVar
 
 from psycopg import AsyncConnection, AsyncCursor, Error, pq
 
-from pytest_perfbudget.cache.queries import covering, entries, questions, reads
+from pytest_perfbudget.cache.queries import covering, declaring, entries, executions, questions, reads
 from pytest_perfbudget.cache.queries.calls import Call, Parameters, call
 from pytest_perfbudget.cache.queries.state import Settings, State
 from pytest_perfbudget.cache.queries.steps import Ask, Sql, Step, Steps, Unreachable, Wait
@@ -68,6 +68,16 @@ class AsyncQueryCache:
                 for (name,) in found:
                     await connection.execute(covering.create_trigger(name).encode())
 
+    async def key(self, table: str, *columns: str) -> None:
+        """Covers the table, and tells its rows apart by these columns: a read with ``column = value`` depends on the
+        rows with that value only. Replaces the columns it had. With a role that owns the table.
+
+        Raises:
+            CacheError: the table or a column cannot have keys.
+        """
+        async with self._lent() as connection:
+            await self._drive(declaring.declare(self._state, table, columns), connection)
+
     async def fetch(self, query: str, parameters: Parameters = None) -> list[tuple[Any, ...]]:
         """The rows of a statement, from Redis or from PostgreSQL: what a transaction of its own would see.
 
@@ -81,14 +91,14 @@ class AsyncQueryCache:
             if place and isinstance(asked, Call)
             else None
         )
-        if kept:
+        if kept and not reads.due(self._state, kept):
             self._state.count("hits")
             return entries.rows(kept)
         async with self._lent() as connection:
             if isinstance(asked, Call):
-                answer = await self._drive(reads.miss(self._state, asked, began), connection)
+                answer = await self._drive(reads.miss(self._state, asked, began, kept), connection)
             else:
-                result = await self._drive(reads.run(self._state, Call(query, parameters, "", "")), connection)
+                result = await self._drive(executions.run(self._state, Call(query, parameters, "", "")), connection)
                 answer = reads.Answer(None, result)
             if answer.entry:
                 return entries.rows(answer.entry)
@@ -145,8 +155,8 @@ class AsyncQueryCache:
                 return await self._store.answer(step)
             case Wait(seconds):
                 return await asyncio.sleep(seconds)
-            case Sql(text, parameters, own):
+            case Sql(text, parameters, own, often):
                 assert connection
                 async with AsyncCursor(connection) as cursor:  # not the connection's own kind, which announces
-                    await cursor.execute(text.encode(), parameters, prepare=False if own else None)
+                    await cursor.execute(text.encode(), parameters, prepare=False if own and not often else None)
                     return cursor.pgresult

@@ -18,7 +18,7 @@ from pytest_perfbudget.errors import CacheError
 def commit(state: State) -> Steps[None]:
     """Commits the connection's transaction; nothing is asked of Redis where it has written nothing."""
     yield Sql("SET CONSTRAINTS ALL IMMEDIATE")  # what deferred triggers write is written before we look
-    written = questions.value((yield Sql(questions.WRITTEN)))
+    written = questions.value((yield Sql(questions.WRITTEN, often=True)))
     if not written["xid"]:
         yield Sql("COMMIT")
         return
@@ -28,7 +28,7 @@ def commit(state: State) -> Steps[None]:
 def prepare(state: State, name: str) -> Steps[None]:
     """PREPARE TRANSACTION: marks that whoever meets them settles. Raises CacheError without Redis."""
     yield Sql("SET CONSTRAINTS ALL IMMEDIATE")
-    written = questions.value((yield Sql(questions.WRITTEN)))
+    written = questions.value((yield Sql(questions.WRITTEN, often=True)))
     if written["xid"] and (counters := _counters(written)):
         try:
             yield _asked("mark", written, counters)
@@ -38,7 +38,16 @@ def prepare(state: State, name: str) -> Steps[None]:
 
 
 def _counters(written: dict[str, Any]) -> list[str]:
-    return [*map(str, sorted(written["relations"])), *([versions.SCHEMA] if written["schema"] else [])]
+    """Of each table, its own counter and those of the keys it has changed, or the one for changes without keys."""
+    found = [versions.SCHEMA] if written["schema"] else []
+    for table in map(str, sorted(written["relations"])):
+        keys = written["keys"].get(table, "*")
+        found += [table, *([versions.whole(table)] if keys == "*" else [f"{table}.{one}" for one in _told(keys)])]
+    return found
+
+
+def _told(keys: str) -> list[str]:
+    return keys.split(",") if keys else []
 
 
 def _asked(script: str, written: dict[str, Any], counters: list[str]) -> Ask:

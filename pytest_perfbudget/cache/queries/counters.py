@@ -12,24 +12,29 @@ from pytest_perfbudget.cache.queries.versions import MISSING, Counter
 _ATTEMPTS = 4  # others make and settle the same counters
 
 
-def clean(server: str, counters: tuple[str, ...]) -> Steps[dict[str, str] | None]:
-    """The bases of all of them, None while one is pending: a result of now would not be known to be current."""
+def clean(server: str, counters: tuple[str, ...], tables: tuple[str, ...], life: int) -> Steps[dict[str, str] | None]:
+    """The bases of all of them, None while one is pending: a result of now would not be known to be current.
+
+    ``tables`` are those whose keys are among them: their own counters may be pending. ``life`` is how many milliseconds
+    the counter of a key is kept that no entry depends on.
+    """
+    names = (*tables, *counters)
+    keys = tuple(map(versions.key, names))
     for _ in range(_ATTEMPTS):
-        found = yield from _found(server, counters)
-        if not any(counter.pending for counter in found.values()):
-            return {name: counter.base for name, counter in found.items()}
-        if not (yield from _settle(server, found)):
+        bases = [versions.fresh() for _ in keys]
+        values = yield Ask(server, "look", keys, (f"|{MISSING}", life, *bases))
+        found = {name: Counter.of(text(value) or "") for name, value in zip(names, values, strict=True)}
+        missing = any(MISSING in counter.pending for counter in found.values())
+        if any(found[name].pending for name in counters):
+            after = yield from _settled(server, {name: counter for name, counter in found.items() if counter.pending})
+            if not after:
+                continue
+            found |= after
+        if not any(found[name].pending for name in counters):
+            return {name: found[name].base for name in counters}
+        if not missing:
             return None
     return None
-
-
-def _found(server: str, counters: tuple[str, ...]) -> Steps[dict[str, Counter]]:
-    values = [text(value) for value in (yield Ask(server, "MGET", tuple(map(versions.key, counters))))]
-    found = {name: Counter.of(value or "") for name, value in zip(counters, values, strict=True)}
-    for name in [name for name, value in zip(counters, values, strict=True) if not value]:
-        found[name] = Counter(versions.fresh(), (MISSING,))
-        yield Ask(server, "exchange", (versions.key(name),), ("", str(found[name])))
-    return found
 
 
 def text(value: bytes | str | None) -> str | None:
@@ -37,24 +42,21 @@ def text(value: bytes | str | None) -> str | None:
     return value.decode(errors="replace") if isinstance(value, bytes) else value
 
 
-def _settle(server: str, found: dict[str, Counter]) -> Steps[bool]:
-    """Asks PostgreSQL what became of the writers: whether all of them have ended, and it is worth looking again."""
-    bound = ""
-    if any(MISSING in counter.pending for counter in found.values()):
-        bound = questions.number((yield Sql(questions.HORIZON)))
-    tokens = {token for counter in found.values() for token in counter.pending}
+def _settled(server: str, pending: dict[str, Counter]) -> Steps[dict[str, Counter]]:
+    """Asks PostgreSQL what became of the writers: the counters without those that have ended, none where another reader
+    was first."""
+    tokens = {token for counter in pending.values() for token in counter.pending}
     writers = sorted(token for token in tokens if token.isdigit())
-    over = questions.value((yield Sql(questions.OVER, (writers,))))
-    settled = True
-    for name, counter in found.items():
-        if counter.pending:
-            after = _after(counter, bound, int(over["oldest"]), over["status"])
-            yield Ask(server, "exchange", (versions.key(name),), (str(counter), str(after)))
-            settled = settled and not after.pending
-    return settled
+    over = questions.value((yield Sql(questions.OVER, (MISSING in tokens, writers), often=True)))
+    after = {
+        name: _after(counter, over["horizon"], int(over["oldest"]), over["status"]) for name, counter in pending.items()
+    }
+    pairs = [str(value) for name in pending for value in (pending[name], after[name])]
+    done = yield Ask(server, "exchange", tuple(map(versions.key, pending)), tuple(pairs))
+    return after if int(done) == len(pending) else {}
 
 
-def _after(counter: Counter, bound: str, oldest: int, status: dict[str, str]) -> Counter:
+def _after(counter: Counter, bound: str | None, oldest: int, status: dict[str, str]) -> Counter:
     """The counter without the writers that have ended; its base is another one unless they all rolled back."""
     left: list[str] = []
     changed = False

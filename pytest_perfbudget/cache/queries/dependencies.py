@@ -7,12 +7,13 @@ version.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from pytest_perfbudget.cache.queries import questions, versions
+from pytest_perfbudget.cache.queries import generic, keys, questions, versions
 from pytest_perfbudget.cache.queries.calls import Call
-from pytest_perfbudget.cache.queries.state import Known, State
+from pytest_perfbudget.cache.queries.keys import Keyed
+from pytest_perfbudget.cache.queries.state import Known, Place, State
 from pytest_perfbudget.cache.queries.steps import Sql, Steps
 
 _CALLED = re.compile(r'(?:"([^"]+)"|\b([A-Za-z_\x80-\U0010ffff][\w$]*))\s*\(')
@@ -31,6 +32,34 @@ _SETTINGS_ONLY = frozenset((
 
 _KEPT, _PASSED = "rpm", "iIvtc"
 """Kinds of relations that have counters, and those that hold nothing of their own."""
+
+
+def counters(state: State, call: Call, known: Known | None) -> Mapping[str, tuple[str, ...]]:
+    """What the call depends on, as far as is known: each table (and the schema) → its counter, or those of keys."""
+    if not known:
+        return {versions.SCHEMA: (versions.SCHEMA,)}
+    found: dict[str, tuple[str, ...]] = {one: (one,) for one in known.counters}
+    if keyed := of_keys(state, call, known):
+        given = keys.values(call)
+        found |= {table: keys.counters(table, read, given) for table, read in keyed.tables.items()}
+    return found
+
+
+def of_keys(state: State, call: Call, known: Known) -> Keyed | None:
+    """What was learned of the call's keys, if it was of the statement as it is known now."""
+    keyed = state.keyed(keys.signature(call)) if known.keyed and not known.functions else None
+    return keyed if keyed and keyed.schema == known.schema and keyed.seen == known.seen else None
+
+
+def learned(state: State, call: Call, known: Known | None, place: Place, schema: str) -> Steps[bool]:
+    """Whether something had to be learned under this base of the schema: then it is to be looked at again."""
+    if new := not known or known.schema != schema:
+        known = yield from learn(state, call, schema)
+    assert known
+    if known.keyed and not known.functions and not known.refusal and not of_keys(state, call, known):
+        yield from generic.learn(state, call, known, place.session)
+        return True
+    return new
 
 
 def learn(state: State, call: Call, schema: str) -> Steps[Known]:
@@ -56,7 +85,8 @@ def add(state: State, call: Call, known: Known, held: Iterable[int]) -> Steps[Kn
     refusal = "it reads the system's catalogues" if questions.system(new) else _unversioned(kinds)
     tables = {number for number, kind in kinds.items() if kind[0] in _KEPT}
     counters = tuple(sorted({versions.SCHEMA, *known.counters, *tables}))
-    found = Known(counters, known.seen.union(new), known.functions, known.refusal or refusal, known.schema)
+    keyed = known.keyed or any("k" in kind for kind in kinds.values())
+    found = Known(counters, known.seen.union(new), known.functions, keyed, known.refusal or refusal, known.schema)
     return state.remember(call.fingerprint, found)
 
 

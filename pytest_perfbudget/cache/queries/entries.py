@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import zlib
+from importlib import import_module
 from typing import Any
 
 import msgspec
@@ -15,31 +16,48 @@ from psycopg import pq
 from psycopg.abc import AdaptContext
 from psycopg.adapt import Transformer
 
-FORMAT = b"PBQ1"
+FORMAT = b"PBQ2"
 _DIGEST = 16
-_PLAIN, _ZLIB = b"\x00", b"\x01"
+_PLAIN, _ZLIB, _ZSTD = b"\x00", b"\x01", b"\x02"
+
+
+def _zstd() -> Any:
+    """Of Python from 3.14 on, or the package backports.zstd; None where there is neither."""
+    for name in ("compression.zstd", "backports.zstd"):
+        try:
+            return import_module(name)
+        except ModuleNotFoundError:
+            continue
+    return None
+
+
+zstd = _zstd()
+_BROKEN = (msgspec.MsgspecError, zlib.error, ValueError, *([zstd.ZstdError] if zstd else []))
 
 
 class Entry(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
-    """``versions`` maps counters to their bases, ``types`` are the columns' oids, ``rows`` the values as text."""
+    """``versions`` maps counters to their bases, ``types`` are the columns' oids, ``rows`` the values as text;
+    ``until`` is when it ends (seconds, by the clock on the wall), ``took`` how many seconds the statement took."""
 
     versions: dict[str, str]
     columns: list[str]
     types: list[int]
     rows: list[list[bytes | None]]
+    until: float = 0.0
+    took: float = 0.0
 
 
 _ENCODER = msgspec.msgpack.Encoder()
 _DECODER = msgspec.msgpack.Decoder(Entry)
 
 
-def of_result(result: pq.abc.PGresult, versions: dict[str, str]) -> Entry:
+def of_result(result: pq.abc.PGresult, versions: dict[str, str], until: float, took: float) -> Entry:
     """The entry of a result in text format."""
     columns = range(result.nfields)
     names = [(result.fname(column) or b"").decode(errors="replace") for column in columns]
     types = [result.ftype(column) for column in columns]
     rows = [[result.get_value(row, column) for column in columns] for row in range(result.ntuples)]
-    return Entry(versions, names, types, rows)
+    return Entry(versions, names, types, rows, until, took)
 
 
 def rows(entry: Entry) -> list[tuple[Any, ...]]:
@@ -61,8 +79,10 @@ def rows_of_result(result: pq.abc.PGresult, context: AdaptContext | None) -> lis
 def encode(entry: Entry, name: str, secret: bytes, compress_from: int) -> bytes:
     """The bytes of an entry; compressed where they are ``compress_from`` or more and become fewer."""
     body, how = _ENCODER.encode(entry), _PLAIN
-    if len(body) >= compress_from and len(smaller := zlib.compress(body, 1)) < len(body):
-        body, how = smaller, _ZLIB
+    if len(body) >= compress_from:
+        smaller = zstd.compress(body, 3) if zstd else zlib.compress(body, 1)
+        if len(smaller) < len(body):
+            body, how = smaller, _ZSTD if zstd else _ZLIB
     return FORMAT + _digest(how + body, name, secret) + how + body
 
 
@@ -76,7 +96,7 @@ def decode(data: bytes, name: str, secret: bytes, largest: int) -> Entry | None:
         return None
     try:
         return _DECODER.decode(_inflated(content, largest))
-    except (msgspec.MsgspecError, zlib.error, ValueError):
+    except _BROKEN:
         return None
 
 
@@ -89,9 +109,9 @@ def _digest(content: bytes, name: str, secret: bytes) -> bytes:
 def _inflated(content: bytes, largest: int) -> bytes:
     if content[:1] == _PLAIN:
         return content[1:]
-    if content[:1] != _ZLIB:
+    if content[:1] not in (_ZLIB, _ZSTD) or (content[:1] == _ZSTD and not zstd):
         raise ValueError("a compression that is not known")
-    inflater = zlib.decompressobj()
+    inflater = zstd.ZstdDecompressor() if content[:1] == _ZSTD else zlib.decompressobj()
     body = inflater.decompress(content[1:], largest)
     if not inflater.eof:
         raise ValueError("cut, or larger than an entry may be")

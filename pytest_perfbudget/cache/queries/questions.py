@@ -16,6 +16,19 @@ CREATE_DEBTS = (
     "(id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, counters text[] NOT NULL, since timestamptz DEFAULT now())"
 )
 
+ANNOUNCED = "perfbudget_cache.announced"
+"""The setting with which a transaction of ours says that it marks its counters itself."""
+
+KEYS = "perfbudget_cache.keys_"
+"""Before a table's oid: the setting in which triggers leave the keys that the transaction has changed, ``*`` where they
+are too many."""
+
+KEY_TRIGGER, KEY_FUNCTION = "perfbudget_cache_", "perfbudget_cache_keys"
+"""The function of the triggers that tell keys, and what their names begin with; each event's number ends them."""
+
+INSERT, DELETE, UPDATE = 4, 8, 16
+"""Events of statement triggers, as ``pg_trigger.tgtype`` has them."""
+
 _FIRST_USER_OID = 16384
 _SETTINGS = (
     "search_path", "TimeZone", "DateStyle", "IntervalStyle", "bytea_output", "extra_float_digits", "client_encoding",
@@ -36,7 +49,7 @@ _HELD = """(SELECT coalesce(json_agg(DISTINCT relation::int8), '[]') FROM pg_loc
 _CATALOGUES = """(SELECT coalesce(sum(pg_stat_get_xact_tuples_inserted(oid) + pg_stat_get_xact_tuples_updated(oid)
     + pg_stat_get_xact_tuples_deleted(oid)), 0) > 0 FROM
     unnest('{1259,1249,1255,1247,2615,2618,3256,2606,2611,1260,1261,2964,
-    2617,2605,3456,3501,3541,2600,3602,3603,3600,3601,3764,2604,2612,826,1417,1418,3118,2753,2616,1262}'::oid[]) AS
+    2617,2605,3456,3501,3541,2600,2620,3602,3603,3600,3601,3764,2604,2612,826,1417,1418,3118,2753,2616,1262}'::oid[]) AS
     oid)"""
 
 BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED"
@@ -56,29 +69,77 @@ READ = f"""SELECT json_build_object('xid', pg_current_xact_id_if_assigned()::tex
 {_HELD})::text"""
 """What the transaction's statement has read, by the locks it holds."""
 
-WRITTEN = f"""SELECT json_build_object('xid', pg_current_xact_id_if_assigned()::text, 'server', {_SERVER},
+
+def _keyed(relation: str) -> str:
+    """Whether every change of rows of a relation tells its keys: all three triggers are in force, and its rows are in
+    no other table. Under a lock of a writer that cannot change."""
+    triggers = ", ".join(f"('{KEY_TRIGGER}{event}', {event})" for event in (INSERT, DELETE, UPDATE))
+    return f"""(SELECT count(*) = 3 AND count(DISTINCT tgargs) = 1 FROM pg_trigger WHERE tgrelid = {relation}
+        AND tgfoid = to_regproc('public.{KEY_FUNCTION}') AND tgenabled = 'A' AND tgqual IS NULL
+        AND (tgname, tgtype) IN ({triggers}))
+    AND NOT EXISTS (SELECT FROM pg_inherits WHERE inhrelid = {relation} OR inhparent = {relation})"""
+
+
+WRITTEN = f"""WITH written AS MATERIALIZED (SELECT l.relation::int8, bool_and(l.mode = 'RowExclusiveLock') AS rows_only
+    FROM pg_locks l LEFT JOIN pg_class c ON c.oid = l.relation
+    WHERE l.pid = pg_backend_pid() AND l.locktype = 'relation' AND l.relation >= {_FIRST_USER_OID}
+    AND coalesce(c.relkind IN ('r', 'p', 'm'), true) AND l.mode IN ('RowExclusiveLock', 'ShareUpdateExclusiveLock',
+        'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock') GROUP BY l.relation)
+SELECT json_build_object('xid', pg_current_xact_id_if_assigned()::text, 'server', {_SERVER},
     'age', extract(epoch FROM clock_timestamp() - pg_postmaster_start_time()),
     'schema', current_setting('track_counts') = 'off' OR {_CATALOGUES},
-    'relations', (SELECT coalesce(json_agg(DISTINCT l.relation::int8), '[]') FROM pg_locks l
-        LEFT JOIN pg_class c ON c.oid = l.relation WHERE l.pid = pg_backend_pid() AND l.locktype = 'relation'
-        AND l.relation >= {_FIRST_USER_OID} AND coalesce(c.relkind IN ('r', 'p', 'm'), true) AND l.mode IN
-        ('RowExclusiveLock', 'ShareUpdateExclusiveLock', 'ShareRowExclusiveLock', 'ExclusiveLock',
-        'AccessExclusiveLock')))::text"""
+    'relations', (SELECT coalesce(json_agg(relation), '[]') FROM written),
+    'keys', (SELECT coalesce(json_object_agg(relation::text, coalesce(current_setting('{KEYS}' || relation, true), '')),
+        '{{}}') FROM written
+        WHERE rows_only AND current_setting('{ANNOUNCED}', true) = 'on'
+        AND current_setting('transaction_isolation') = 'read committed' AND {_keyed("relation")}))::text"""
 """What the transaction may have changed: whatever changes a table locks it until the end, cascades and triggers
-included."""
+included. And the keys it has changed, of tables of which it has changed rows only: its snapshot of the triggers is
+newer than its locks where it is READ COMMITTED, and settings that were RESET on the way do not say ``announced``."""
 
-RELATIONS = """SELECT coalesce(json_object_agg(oid::text, relkind::text || relpersistence::text), '{}')::text
+RELATIONS = f"""SELECT coalesce(json_object_agg(oid::text, relkind::text || relpersistence::text || CASE WHEN EXISTS
+        (SELECT FROM pg_trigger t WHERE t.tgrelid = pg_class.oid AND tgname = '{KEY_TRIGGER}{INSERT}')
+        THEN 'k' ELSE '' END), '{{}}')::text
     FROM pg_class WHERE oid = ANY(%s::oid[])"""
-"""Kind and persistence of relations."""
+"""Kind and persistence of relations, and ``k`` where keys were declared."""
+
+_PROCEDURAL = "p.prolang NOT IN (SELECT oid FROM pg_language WHERE lanname IN ('internal', 'c'))"
+_OF_PROC = "d.refclassid = 'pg_proc'::regclass"
+_KEY_TYPES = {"int2": "int", "int4": "int", "int8": "int", "text": "text", "varchar": "text", "uuid": "uuid"}
+KEY_TYPES = ", ".join(f"('{name}', '{kind}')" for name, kind in _KEY_TYPES.items())
+"""Types whose equal values have one text form, given a deterministic collation; and the parameters they take."""
+
+KEYED = f"""WITH held AS (SELECT unnest(%s::oid[]) AS oid)
+SELECT json_build_object('session', {_SESSION}, 'plain',
+    NOT EXISTS (SELECT FROM pg_operator o JOIN pg_proc p ON p.oid = o.oprcode
+        WHERE o.oid >= {_FIRST_USER_OID} AND ({_PROCEDURAL} OR o.oprname = '=' AND o.oprleft < {_FIRST_USER_OID}))
+    AND NOT EXISTS (SELECT FROM pg_cast c JOIN pg_proc p ON p.oid = c.castfunc
+        WHERE c.oid >= {_FIRST_USER_OID} AND {_PROCEDURAL})
+    AND NOT EXISTS (SELECT FROM pg_depend d JOIN pg_constraint k ON k.oid = d.objid
+        WHERE d.classid = 'pg_constraint'::regclass AND k.contypid <> 0 AND {_OF_PROC})
+    AND NOT EXISTS (SELECT FROM pg_depend d JOIN pg_rewrite r ON r.oid = d.objid JOIN held ON held.oid = r.ev_class
+        WHERE d.classid = 'pg_rewrite'::regclass AND {_OF_PROC})
+    AND NOT EXISTS (SELECT FROM pg_depend d JOIN pg_policy y ON y.oid = d.objid JOIN held ON held.oid = y.polrelid
+        WHERE d.classid = 'pg_policy'::regclass AND {_OF_PROC}),
+'columns', (SELECT coalesce(json_agg(json_build_array(n.nspname, c.relname, a.attname, c.oid::text, a.attnum, k.kind)
+        ORDER BY c.oid, array_position(string_to_array(encode(t.tgargs, 'escape'), chr(92) || '000'), a.attnum::text)),
+        '[]')
+    FROM held JOIN pg_class c ON c.oid = held.oid JOIN pg_namespace n ON n.oid = c.relnamespace
+    JOIN pg_trigger t ON t.tgrelid = c.oid AND t.tgname = '{KEY_TRIGGER}{INSERT}'
+    JOIN pg_attribute a ON a.attrelid = c.oid AND NOT a.attisdropped
+        AND a.attnum::text = ANY(string_to_array(encode(t.tgargs, 'escape'), chr(92) || '000'))
+    JOIN pg_type y ON y.oid = a.atttypid AND y.typnamespace = 'pg_catalog'::regnamespace
+    JOIN (VALUES {KEY_TYPES}) AS k (name, kind) ON k.name = y.typname
+    LEFT JOIN pg_collation l ON l.oid = a.attcollation
+    WHERE coalesce(l.collisdeterministic, true) AND {_keyed("c.oid")}))::text"""
+"""Key columns of these relations; ``plain`` says that no expression can call code that the plan does not name:
+operators, casts and domains of the database, and functions within views and policies."""
 
 FUNCTIONS = """SELECT coalesce(json_agg(json_build_array(p.proname, n.nspname = 'pg_catalog', p.provolatile)),
 '[]')::text
     FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
     WHERE p.proname::text = ANY(%s::text[]) AND (p.provolatile <> 'i' OR n.nspname <> 'pg_catalog')"""
 """Functions of these names that are not built in and immutable."""
-
-HORIZON = "SELECT pg_current_xact_id()::text"
-"""A transaction id above those of all transactions that were running."""
 
 RUNNING = "in progress"
 """What pg_xact_status says of a transaction that has not ended."""
@@ -91,11 +152,13 @@ _OLDEST = """coalesce((SELECT one FROM pg_snapshot_xip(pg_current_snapshot()) AS
 """Of the transactions that run, unless a lock proves one to be of another database: that changes no counter of ours,
 however long it lasts."""
 
-OVER = f"""SELECT json_build_object('oldest', {_OLDEST}, 'status',
+OVER = f"""SELECT json_build_object('horizon', CASE WHEN %s THEN pg_current_xact_id()::text END,
+    'oldest', {_OLDEST}, 'status',
     (SELECT coalesce(json_object_agg(xid, CASE
-        WHEN xid::xid8 >= pg_snapshot_xmax(pg_current_snapshot()) THEN '{RUNNING}'
+        WHEN NOT pg_visible_in_snapshot(xid::xid8, pg_current_snapshot()) THEN '{RUNNING}'
         ELSE coalesce(pg_xact_status(xid::xid8), 'committed') END), '{{}}') FROM unnest(%s::text[]) AS xid))::text"""
-"""The oldest transaction that still runs, and what became of these."""
+"""The oldest transaction that still runs, and what became of these (one that waits for a standby has committed in the
+eyes of some servers, and is not visible yet); on demand a transaction id above those of all that were running."""
 
 OWE = f"INSERT INTO public.{DEBTS} (counters) VALUES (%s)"
 PAID = f"DELETE FROM public.{DEBTS} WHERE id = ANY(%s)"
@@ -109,8 +172,3 @@ def value(result: pq.abc.PGresult) -> Any:
 def system(relations: Iterable[int]) -> bool:
     """Whether one of them is a catalogue or a view of catalogues."""
     return any(relation < _FIRST_USER_OID for relation in relations)
-
-
-def number(result: pq.abc.PGresult) -> str:
-    """A transaction id."""
-    return (result.get_value(0, 0) or b"").decode()

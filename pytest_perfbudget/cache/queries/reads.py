@@ -7,16 +7,17 @@ commit.
 
 from __future__ import annotations
 
+import math
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from psycopg import Error, pq
 
-from pytest_perfbudget.cache.queries import commits, counters, dependencies, entries, questions, versions
+from pytest_perfbudget.cache.queries import counters, dependencies, entries, executions, questions, versions
 from pytest_perfbudget.cache.queries.calls import Call
 from pytest_perfbudget.cache.queries.entries import Entry
+from pytest_perfbudget.cache.queries.executions import Bases, name_of
 from pytest_perfbudget.cache.queries.state import Place, State
 from pytest_perfbudget.cache.queries.steps import Ask, Sql, Steps, Unreachable, Wait
 
@@ -33,9 +34,8 @@ class Answer:
 
 def look_up(state: State, place: Place, call: Call) -> Steps[Entry | None]:
     """The entry, if it is current; one MGET where what the statement depends on is known."""
-    name = _name(place, call)
-    known = state.known(call.fingerprint)
-    asked = known.counters if known else (versions.SCHEMA,)
+    name = name_of(place, call)
+    asked = state.asked(call.name, lambda: _names(dependencies.counters(state, call, state.known(call.fingerprint))))
     try:
         data, *values = yield Ask(place.server, "MGET", (f"e:{name}", *map(versions.key, asked)))
         if data is None:
@@ -48,35 +48,46 @@ def look_up(state: State, place: Place, call: Call) -> Steps[Entry | None]:
         if further := [one for one in entry.versions if one not in current]:
             values = yield Ask(place.server, "MGET", tuple(map(versions.key, further)))
             current |= zip(further, map(counters.text, values), strict=True)
+            state.ask(call.name, tuple(entry.versions))
     except Unreachable:
         return None
     return entry if all(current[one] == base for one, base in entry.versions.items()) else None
 
 
-def miss(state: State, call: Call, began: float) -> Steps[Answer]:
-    """The answer, of PostgreSQL where Redis has none; the connection is idle before and after."""
+def due(state: State, entry: Entry) -> bool:
+    """Whether this caller renews an entry that is still good, lest many meet its end together.
+
+    A. Vattani, F. Chierichetti, K. Lowenstein: Optimal Probabilistic Cache Stampede Prevention, PVLDB 8 (2015).
+    """
+    left = entry.until - state.wall()
+    return 0 < left <= -entry.took * state.settings.early * math.log(1 - state.random())
+
+
+def miss(state: State, call: Call, began: float, kept: Entry | None = None) -> Steps[Answer]:
+    """The answer, of PostgreSQL where Redis has none but ``kept``, which is due; the connection is idle before and
+    after."""
     try:
         place = yield from licence(state, began)
         if not place:
-            return Answer(None, (yield from run(state, call)))
-        if entry := (yield from look_up(state, place, call)):
+            return Answer(None, (yield from executions.run(state, call)))
+        if not kept and (entry := (yield from look_up(state, place, call))):
             state.count("hits")
             return Answer(entry)
         known = state.known(call.fingerprint)
         if known and known.refusal and not (yield from _bases(state, place, call)):
             state.count("unkept")
-            return Answer(None, (yield from run(state, call)))
+            return Answer(None, (yield from executions.run(state, call)))
         token = secrets.token_hex(8)
         if not (yield from _first(state, place, call, token)):
-            entry = yield from _awaited(state, place, call)
-            state.count("shared" if entry else "alone")
-            return Answer(entry, None if entry else (yield from run(state, call)))
+            return (yield from _others(state, place, call, kept))
         bases = yield from _bases(state, place, call)
     except Unreachable:
         state.count("unreachable")
-        return Answer(None, (yield from run(state, call)))
+        return Answer(None, (yield from executions.run(state, call)))
+    if kept:
+        state.count("early")
     try:
-        result = yield from _executed(state, place, call, bases)
+        result = yield from executions.kept(state, place, call, bases)
     except Error:  # not of a protocol that is closed: it cannot ask any more
         yield from _released(state, place, call, token)
         raise
@@ -84,13 +95,14 @@ def miss(state: State, call: Call, began: float) -> Steps[Answer]:
     return Answer(None, result)
 
 
-def run(state: State, call: Call) -> Steps[pq.abc.PGresult]:
-    """The statement, executed and not kept."""
-    state.count("executed")
-    yield Sql("BEGIN")
-    result: pq.abc.PGresult = yield Sql(call.text, call.parameters, own=False)
-    yield from commits.commit(state)
-    return result
+def _others(state: State, place: Place, call: Call, kept: Entry | None) -> Steps[Answer]:
+    """While another caller executes the statement: what there was before, or the entry it makes, or one's own."""
+    if kept:
+        state.count("hits")
+        return Answer(kept)
+    entry = yield from _awaited(state, place, call)
+    state.count("shared" if entry else "alone")
+    return Answer(entry, None if entry else (yield from executions.run(state, call)))
 
 
 def licence(state: State, began: float) -> Steps[Place | None]:
@@ -98,7 +110,7 @@ def licence(state: State, began: float) -> Steps[Place | None]:
     place = state.licensed(began)
     if not place:
         until = state.clock() + state.settings.licence
-        found = questions.value((yield Sql(questions.STATE)))
+        found = questions.value((yield Sql(questions.STATE, often=True)))
         if not found["plain"]:
             state.grant(None, until)
             return None
@@ -115,30 +127,34 @@ def _pay(server: str, debts: list[tuple[int, list[str]]]) -> Steps[None]:
     yield Sql(questions.PAID, ([number for number, _ in debts],))
 
 
-def _bases(state: State, place: Place, call: Call) -> Steps[dict[str, str] | None]:
+def _bases(state: State, place: Place, call: Call) -> Steps[Bases | None]:
     """The bases of all it depends on, learned anew for another schema; None where results are not kept now."""
-    known = state.known(call.fingerprint)
-    for _ in range(2):
-        bases = yield from counters.clean(place.server, known.counters if known else (versions.SCHEMA,))
+    life = int(state.settings.ttl * 1000)
+    for _ in range(3):
+        known = state.known(call.fingerprint)
+        depends = dependencies.counters(state, call, known)
+        tables = tuple(table for table, names in depends.items() if table not in names)
+        bases = yield from counters.clean(place.server, _names(depends), tables, life)
         if bases is None:
             return None
-        if known and known.schema == bases[versions.SCHEMA]:
-            return None if known.refusal else bases
-        known = yield from dependencies.learn(state, call, bases[versions.SCHEMA])
-        if known.refusal:
-            return None
+        if not (yield from dependencies.learned(state, call, known, place, bases[versions.SCHEMA])):
+            return None if known and known.refusal else Bases(depends, bases)
     return None
+
+
+def _names(depends: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
+    return tuple(name for names in depends.values() for name in names)
 
 
 def _first(state: State, place: Place, call: Call, token: str) -> Steps[bool]:
     """Whether this caller is the one that executes the statement."""
     limit = int(state.settings.flight * 1000)
-    return bool((yield Ask(place.server, "SET", (f"f:{_name(place, call)}",), (token, "NX", "PX", limit))))
+    return bool((yield Ask(place.server, "SET", (f"f:{name_of(place, call)}",), (token, "NX", "PX", limit))))
 
 
 def _awaited(state: State, place: Place, call: Call) -> Steps[Entry | None]:
     """The entry another caller is making, None if it makes none in time."""
-    flight = f"f:{_name(place, call)}"
+    flight = f"f:{name_of(place, call)}"
     end = state.clock() + state.settings.flight
     while state.clock() < end:
         yield Wait(_POLL)
@@ -149,64 +165,8 @@ def _awaited(state: State, place: Place, call: Call) -> Steps[Entry | None]:
     return None
 
 
-def _executed(state: State, place: Place, call: Call, bases: dict[str, str] | None) -> Steps[pq.abc.PGresult]:
-    """The statement, and its entry unless it turned out to depend on more, to write, or to run as somebody else."""
-    known = state.known(call.fingerprint)
-    if bases is None or known is None:
-        state.count("unkept" if known and known.refusal else "pending")
-        return (yield from run(state, call))
-    state.count("executed")
-    yield Sql(questions.BEGIN_WITH_FUNCTIONS if known.functions else questions.BEGIN)
-    before = (yield from _scans()) if known.functions else {}
-    result: pq.abc.PGresult = yield Sql(call.text, call.parameters, own=False)
-    read = questions.value((yield Sql(questions.READ)))
-    after = (yield from _scans()) if known.functions else {}
-    held = [*read["held"], *(int(one) for one, scans in after.items() if scans != before.get(one, 0))]
-    if not set(held) <= known.seen:
-        known = yield from dependencies.add(state, call, known, held)
-    yield from commits.commit(state) if read["xid"] else _ended()
-    depends = {versions.SCHEMA, *(one for one in known.counters if one != versions.SCHEMA and int(one) in held)}
-    sound = not read["xid"] and read["session"] == place.session and not known.refusal
-    if sound and depends <= bases.keys():
-        yield from _kept(state, place, call, entries.of_result(result, {one: bases[one] for one in sorted(depends)}))
-    return result
-
-
-def _scans() -> Steps[dict[str, int]]:
-    """Of each table in this transaction, and in earlier ones not yet reported; no lock is kept."""
-    yield Sql("SAVEPOINT asked")
-    found: dict[str, int] = questions.value((yield Sql(questions.SCANS)))
-    yield Sql("ROLLBACK TO SAVEPOINT asked")
-    return found
-
-
-def _ended() -> Steps[None]:
-    yield Sql("COMMIT")
-
-
-def _kept(state: State, place: Place, call: Call, entry: Entry) -> Steps[None]:
-    settings, name = state.settings, _name(place, call)
-    data = entries.encode(entry, name, settings.secret, settings.compress_from)
-    if len(data) > settings.largest:
-        state.count("too_large")
-        return
-    life = (settings.ttl if entry.rows else settings.ttl_empty) * (1 - settings.jitter * state.random())
-    keys: Sequence[str] = [f"e:{name}", *map(versions.key, entry.versions)]
-    try:
-        done: Any = yield Ask(
-            place.server, "store", tuple(keys), (data, max(int(life * 1000), 1), *entry.versions.values())
-        )
-        state.count("kept" if done else "overtaken")
-    except Unreachable:
-        state.count("unreachable")
-
-
 def _released(state: State, place: Place, call: Call, token: str) -> Steps[None]:
     try:
-        yield Ask(place.server, "release", (f"f:{_name(place, call)}",), (token,))
+        yield Ask(place.server, "release", (f"f:{name_of(place, call)}",), (token,))
     except Unreachable:
         state.count("unreachable")
-
-
-def _name(place: Place, call: Call) -> str:
-    return f"{place.session[:16]}{call.name}"

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import Counter as Tally
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
 
+if TYPE_CHECKING:
+    from pytest_perfbudget.cache.queries.keys import Keyed
+
+_T = TypeVar("_T")
 _REMEMBERED = 4096  # statements
 _NOTED: ContextVar[list[str] | None] = ContextVar("perfbudget_cache_noted", default=None)
 
@@ -33,6 +39,7 @@ class Settings:
     """How results are kept; times in seconds, sizes in bytes.
 
     ``ttl`` bounds an entry's life, ``ttl_empty`` that of a result without rows, both less up to ``jitter`` of it;
+    with ``early`` above 0 one caller renews an entry shortly before, the sooner the longer its statement takes;
     results above ``largest`` are not kept, those from ``compress_from`` are compressed. ``licence``: how long after
     asking PostgreSQL for debts hits are allowed, and how long a commit that could not reach Redis is held back.
     ``flight``: how long a caller waits for another one's execution of the same statement. ``pure``: names of functions
@@ -42,6 +49,7 @@ class Settings:
     ttl: float = 3600.0
     ttl_empty: float = 60.0
     jitter: float = 0.1
+    early: float = 1.0
     largest: int = 1_000_000
     compress_from: int = 4096
     licence: float = 0.5
@@ -66,6 +74,8 @@ class Known:
     seen: frozenset[int] = frozenset()
     """Relations, those included that need no counter: indexes, views."""
     functions: bool = False
+    keyed: bool = False
+    """Keys of one of them were declared."""
     refusal: str = ""
     schema: str = ""
     """The base of the schema's counter when this was learned."""
@@ -81,7 +91,12 @@ class State:
     counts: Tally[str] = field(default_factory=Tally)
     granted: tuple[Place | None, float] = (None, float("-inf"))
     """Where hits are allowed, and for reads that begin before when; one value, as several threads grant it."""
+    wall: Callable[[], float] = time.time
+    """The clock that processes share, as far as they do: when entries end."""
     _known: OrderedDict[str, Known] = field(default_factory=OrderedDict)
+    _keyed: OrderedDict[tuple[Any, ...], Keyed] = field(default_factory=OrderedDict)
+    _asked: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """The counters of calls, as they were last named: nothing that matters depends on them being the right ones."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def count(self, what: str) -> None:
@@ -105,8 +120,28 @@ class State:
         return self._known.get(fingerprint)
 
     def remember(self, fingerprint: str, known: Known) -> Known:
+        return self._added(self._known, fingerprint, known)
+
+    def keyed(self, signature: tuple[Any, ...]) -> Keyed | None:
+        return self._keyed.get(signature)
+
+    def remember_keyed(self, signature: tuple[Any, ...], keyed: Keyed) -> Keyed:
+        return self._added(self._keyed, signature, keyed)
+
+    def asked(self, name: str, counters: Callable[[], tuple[str, ...]]) -> tuple[str, ...]:
+        """What a call's entry is asked for with; named anew when something was learned."""
+        return self._asked.get(name) or self.ask(name, counters())
+
+    def ask(self, name: str, counters: tuple[str, ...]) -> tuple[str, ...]:
+        if len(self._asked) >= _REMEMBERED:
+            self._asked.clear()
+        self._asked[name] = counters
+        return counters
+
+    def _added(self, memory: OrderedDict[Any, _T], name: Any, what: _T) -> _T:
         with self._lock:
-            self._known[fingerprint] = known
-            while len(self._known) > _REMEMBERED:
-                self._known.popitem(last=False)
-        return known
+            self._asked.clear()
+            memory[name] = what
+            while len(memory) > _REMEMBERED:
+                memory.popitem(last=False)
+        return what

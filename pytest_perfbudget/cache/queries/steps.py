@@ -33,7 +33,9 @@ class Sql:
     text: str
     parameters: Any = None
     own: bool = field(default=True)
-    """Of the cache itself: never prepared, its result is text."""
+    """Of the cache itself: not prepared, its result is text."""
+    often: bool = False
+    """Of the cache itself, and prepared as psycopg prepares what is executed often."""
 
 
 @dataclass(frozen=True, slots=True)

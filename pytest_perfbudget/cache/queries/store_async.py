@@ -8,9 +8,9 @@ from typing import Any
 from redis.asyncio import Redis, RedisCluster
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import NoScriptError, RedisError, ResponseError
+from redis.exceptions import NoScriptError, ResponseError
 
-from pytest_perfbudget.cache.queries.breaker import Breaker, prefix, run_id, source
+from pytest_perfbudget.cache.queries.breaker import FAILURES, Breaker, checked, prefix, run_id, source
 from pytest_perfbudget.cache.queries.steps import Ask, Unreachable
 from pytest_perfbudget.cache.queries.versions import SCRIPTS
 
@@ -40,10 +40,9 @@ class AsyncStore:
                 await self._client.ping()
             run = self._run
             start = prefix(step.server, run)
-            answer = await self._sent(step, [start + key for key in step.keys])
-        except (RedisError, OSError, ValueError, LookupError, TypeError) as error:
-            if not isinstance(error, ResponseError):
-                self.breaker.failed(error)
+            answer = checked(step, await self._sent(step, [start + key for key in step.keys]))
+        except FAILURES as error:
+            (self.breaker.refused if isinstance(error, ResponseError) else self.breaker.failed)(error)
             raise Unreachable(str(error)) from error
         if run != self._run:
             raise Unreachable("Redis is another server than before")

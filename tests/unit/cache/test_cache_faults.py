@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import socket
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -79,6 +81,7 @@ def test_a_redis_that_is_full_is_no_reason_for_stale_rows(cache: QueryCache, red
             connection.execute("DELETE FROM items WHERE id > 1")
         assert cache.fetch(ALL) == cache.fetch(ALL) == [(1, "item 1")]
         assert cache.report()["owed"] == 1
+        assert "maxmemory" in str(cache.report()["redis"])
         assert "hits" not in cache.report()
     finally:
         redis.config_set("maxmemory", 0)
@@ -134,6 +137,36 @@ def test_a_writer_killed_after_its_commit_leaves_nothing_stale(
     assert cache.report()["hits"] == 1
 
 
+def test_a_commit_that_waits_for_a_standby_is_not_taken_for_one_that_is_seen(
+    cache: QueryCache, monkeypatch: pytest.MonkeyPatch, direct: psycopg.Connection[tuple[object, ...]]
+) -> None:
+    cache.fetch(ALL)
+    answer = cache._store.answer
+    monkeypatch.setattr(cache._store, "answer", lambda step: answer(step) if step.command != "settle" else 1)
+
+    def write() -> None:
+        with cache.connection() as connection:
+            connection.execute("SET LOCAL synchronous_commit = on")
+            connection.execute("DELETE FROM items WHERE id > 1")
+
+    writer = threading.Thread(target=write)
+    direct.execute("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
+    try:
+        direct.execute("SELECT pg_reload_conf()")
+        while direct.execute("SHOW synchronous_standby_names").fetchone() != ("nobody",):
+            time.sleep(0.01)
+        writer.start()
+        while not direct.execute("SELECT 1 FROM pg_stat_activity WHERE wait_event = 'SyncRep'").fetchone():
+            time.sleep(0.01)
+        direct.execute("SELECT pg_current_xact_id()")  # a later transaction that has ended
+        assert len(cache.fetch(ALL)) == 100  # its status is committed, nobody sees it
+    finally:
+        direct.execute("ALTER SYSTEM RESET synchronous_standby_names")
+        direct.execute("SELECT pg_reload_conf()")
+    writer.join()
+    assert cache.fetch(ALL) == cache.fetch(ALL) == [(1, "item 1")]
+
+
 def test_another_run_of_redis_is_another_cache(cache: QueryCache, redis: Redis) -> None:
     cache.fetch(ALL)
     run = redis.info("server")["run_id"]
@@ -142,7 +175,7 @@ def test_another_run_of_redis_is_another_cache(cache: QueryCache, redis: Redis) 
     cache._store._run = "earlier"
     cache.fetch(ALL)
     assert cache.report()["hits"] == 1  # as if that run were still there
-    cache._store._client.connection_pool.disconnect()  # it restarts, and has loaded what it once saved
+    cache._store.disconnect()  # it restarts, and has loaded what it once saved
     cache.fetch(ALL)
     assert cache.report()["hits"] == 1
 
@@ -198,18 +231,48 @@ def test_entries_expire_those_without_rows_sooner(cache: QueryCache, redis: Redi
     assert 50_000 < redis.pttl(entry(redis)) <= 60_000
 
 
-def test_many_callers_of_a_cold_statement_execute_it_once(pool: ConnectionPool, redis_url: str) -> None:
-    caches = [QueryCache(redis_url, pool, timeout=5) for _ in range(2)]
-    caches[0].install()
-    slow = "SELECT count(*) FROM items a, items b, items c WHERE a.id + b.id + c.id > %s"
-    found: list[object] = []
-    threads = [threading.Thread(target=lambda n=n: found.append(caches[n % 2].fetch(slow, (1,)))) for n in range(8)]
+CALLERS = """
+import json, sys, threading
+from psycopg_pool import ConnectionPool
+from pytest_perfbudget.cache import QueryCache
+
+dsn, url, statement = sys.argv[1:]
+with ConnectionPool(dsn, min_size=16, max_size=16) as pool:
+    pool.wait()
+    cache = QueryCache(url, pool, timeout=5)
+    found, go = [], threading.Barrier(17)
+
+    def call():
+        go.wait()
+        found.append(cache.fetch(statement, (1,)))
+
+    threads = [threading.Thread(target=call) for _ in range(16)]
     for thread in threads:
         thread.start()
+    print("ready", flush=True)
+    sys.stdin.readline()
+    go.wait()
     for thread in threads:
         thread.join()
-    assert found == [[(1_000_000,)]] * 8
-    assert sum(int(cache.report().get("executed", 0)) for cache in caches) == 1
+    print(json.dumps([found, cache.report()]), flush=True)
+"""
+
+
+def test_64_threads_of_4_processes_execute_a_cold_statement_once(cache: QueryCache, dsn: str, redis_url: str) -> None:
+    slow = "SELECT count(*) FROM items a, items b, items c WHERE a.id + b.id + c.id > %s"
+    command = [sys.executable, "-c", CALLERS, dsn, redis_url, slow]
+    callers = [subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(4)]
+    assert [caller.stdout.readline() for caller in callers if caller.stdout] == ["ready\n"] * 4
+    for caller in callers:
+        assert caller.stdin
+        caller.stdin.write("\n")
+        caller.stdin.flush()
+    told = [json.loads(caller.communicate(timeout=60)[0]) for caller in callers]
+    assert [rows for found, _ in told for rows in found] == [[[1_000_000]]] * 64
+    reports = [report for _, report in told]
+    assert sum(report.get("executed", 0) for report in reports) == 1
+    assert sum(report.get("hits", 0) + report.get("shared", 0) for report in reports) == 63
+    assert all("redis" not in report for report in reports)
 
 
 def test_a_statement_that_fails_lets_the_next_caller_try(cache: QueryCache) -> None:

@@ -21,6 +21,43 @@ def test_each_part_of_the_protocol_is_needed(server_cache: str, part: str) -> No
             stale_without(part)
 
 
+CHANGES = {
+    "keys": ("UPDATE owned SET n", 15, 2),
+    "wholes": ("INSERT INTO owned SELECT", 15, 1),
+    "moves": ("UPDATE owned SET owner", 14, 2),
+}
+"""What is stale of one owner's rows without the part; the number that makes it this owner's; hits of another's rows."""
+
+
+@pytest.mark.parametrize("part", CHANGES)
+def test_each_part_of_keys_is_needed(server_cache: str, part: str) -> None:
+    with cache_model.servers(server_cache):
+        assert change_an_owner(*CHANGES[part]) == CHANGES[part][2]
+    with cache_model.servers(server_cache, part), pytest.raises(cache_model.StaleError):
+        change_an_owner(*CHANGES[part])
+
+
+def change_an_owner(beginning: str, number: int, _: int) -> int:
+    """How many reads of another owner's rows were hits after the change."""
+    model = cache_model.CacheModel()
+    read = "SELECT id, n, tag FROM owned WHERE owner = %s ORDER BY id"
+    mine, others = (cache_model.READS.index((read, (owner,))) for owner in (1, 7))
+    changes = (*cache_model.SHARED, *cache_model.EXCLUSIVE)
+    try:
+        model.read_through(0, mine)
+        model.read_through(0, others)
+        model.n = number - 1
+        model.write(0, next(place for place, text in enumerate(changes) if text.startswith(beginning)))
+        model.commit(0, 25)
+        before = model.on.tally["hits"]
+        model.read_through(0, others)
+        hits = model.on.tally["hits"] - before
+        model.read_through(0, mine)
+        return hits
+    finally:
+        model.teardown()
+
+
 def stale_without(part: str) -> None:
     """A short schedule that goes stale without it, and only then."""
     model = cache_model.CacheModel()

@@ -69,6 +69,11 @@ def test_another_process_of_the_cache_needs_not_learn_the_statement(
     other = QueryCache(redis_url, pool)
     assert other.fetch(ONE, (7,)) == [(7, "item 7")]
     assert other.report() == {"hits": 1}
+    steps: list[str] = []
+    answer = other._store.answer
+    other._store.answer = lambda step: steps.append(step.command) or answer(step)  # type: ignore[method-assign]
+    assert other.fetch(ONE, (7,)) == [(7, "item 7")]
+    assert steps == ["MGET"]
 
 
 @pytest.mark.parametrize(
@@ -176,5 +181,5 @@ def test_callers_of_a_statement_without_version_do_not_wait_for_each_other(
     answer = cache._store.answer
     monkeypatch.setattr(cache._store, "answer", lambda step: steps.append(step.command) or answer(step))
     cache.fetch(statement)
-    assert set(steps) == {"MGET"}
+    assert set(steps) == {"MGET", "look"}
     assert cache.report() == {"executed": 2, "unkept": 2}
