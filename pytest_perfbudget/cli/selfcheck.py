@@ -140,11 +140,20 @@ def _chosen(tries: Sequence[Tried]) -> Iterator[str]:
     yield ""
     for key, one in chosen(tries).items():
         if one is None:
-            yield f"choose   {key}: none of these settings, each was wrong or saw nothing"
+            yield f"choose   {key:<17} none of these settings: {_why([one for one in tries if one.gate.key == key])}"
         else:
             sees = format_measure(one.sees or 0, "%")
             held = f"wrong in none of {format_count(one.n)} trials, at most {format_measure(one.upper, '%')}"
             yield f"choose   {key:<17} {one.gate.setting}: {held}; the smallest slowdown it sees is {sees}"
+
+
+def _why(tries: Sequence[Tried]) -> str:
+    if all(one.wrong for one in tries):
+        return "each was wrong"
+    if any(one.wrong for one in tries):
+        return "each was wrong, or saw nothing"
+    undecided = format_measure(min(one.undecided / one.n for one in tries), "%")
+    return f"none was wrong, and none sees anything here; {undecided} undecided at the least"
 
 
 def _listed(title: str, rows: Sequence[tuple[str, str]]) -> Iterator[str]:

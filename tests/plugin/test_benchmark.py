@@ -17,9 +17,11 @@ def test_recent(benchmark):
     assert len(benchmark(recent, 42)) == 20
 """
 PEDANTIC = """
+import itertools
 import pytest
 from shop import close, recent
 
+{timer}
 @pytest.mark.perf_budget("orders.recent")
 def test_recent(benchmark):
     def setup():
@@ -27,6 +29,8 @@ def test_recent(benchmark):
         return (42,), {{}}
     assert len(benchmark.pedantic(recent, setup=setup, rounds={rounds}, iterations=1)) == 20
 """
+TIMER = "@pytest.mark.benchmark(timer=itertools.count(0.0, 0.001).__next__)"
+"""A call takes a millisecond, whatever the machine does."""
 SLOW = """
 import time
 import shop
@@ -90,7 +94,7 @@ def test_a_function_that_is_slow_in_itself_fails_though_its_statements_are_fast(
 
 @pytest.mark.parametrize("rounds", [1, 70])
 def test_of_rounds_with_a_setup_one_counts(shop: Shop, rounds: int) -> None:
-    shop.write(**{"test_shop.py": PEDANTIC.format(rounds=rounds)})
+    shop.write(**{"test_shop.py": PEDANTIC.format(rounds=rounds, timer=TIMER)})
     latency(shop, 'latency.p95 = "50 ms"\n')
     text = (shop.path / "budgets/orders.toml").read_text().replace("queries.max = 1", "queries.max = 2")
     (shop.path / "budgets/orders.toml").write_text(text)
@@ -131,7 +135,9 @@ def test_recent():
 """
 
 
-@pytest.mark.parametrize("test", [TEST, PEDANTIC.format(rounds=3), MARKED], ids=["fixture", "pedantic", "marker"])
+@pytest.mark.parametrize(
+    "test", [TEST, PEDANTIC.format(rounds=3, timer=""), MARKED], ids=["fixture", "pedantic", "marker"]
+)
 def test_under_codspeed_the_first_call_counts_and_latency_is_unjudged(shop: Shop, test: str) -> None:
     latency(shop, 'latency.p50 = "2 s"\n')
     text = (shop.path / "budgets/orders.toml").read_text().replace("queries.max = 1", "queries.max = 2")

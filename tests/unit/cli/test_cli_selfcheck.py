@@ -12,7 +12,7 @@ from snapshots import matches
 
 from pytest_perfbudget.cli import selfcheck
 from pytest_perfbudget.cli.selfcheck import Checked
-from pytest_perfbudget.measure.selfcheck import GATES, tried
+from pytest_perfbudget.measure.selfcheck import GATES, Tried, tried
 from pytest_perfbudget.measure.trials import ROUNDS, Trial
 from pytest_perfbudget.model import Statement
 from pytest_perfbudget.session.selfcheck.replay import Replayed
@@ -90,3 +90,18 @@ def test_a_time_that_is_none_is_refused(text: str) -> None:
     done = perfbudget("selfcheck", f"--time={text}")
     assert done.returncode == 2
     assert f"{text} is not a number of seconds from 1 to 86400" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ((3, 1), "each was wrong"),
+        ((3, 0), "each was wrong, or saw nothing"),
+        ((0, 0), "none was wrong, and none sees anything here; 40% undecided at the least"),
+    ],
+)
+def test_why_no_setting_is_chosen(wrong: tuple[int, int], said: str) -> None:
+    of_it = [gate for gate in GATES if gate.key == "latency.baseline"]
+    tries = [Tried(gate, 50, number, 0.1, 20, None, {}) for gate, number in zip(of_it, wrong, strict=True)]
+    lines = list(selfcheck._chosen(tries))
+    assert lines[-1] == f"choose   latency.baseline  none of these settings: {said}"
