@@ -41,7 +41,7 @@ class QueryCacheOfATest(QueryCache):
 
     def fetch(self, query: str, parameters: Parameters = None) -> list[tuple[Any, ...]]:
         """As ``QueryCache.fetch``; a sample of the hits is compared with the database at once."""
-        return self._fetched(query, parameters, call_site(root=self._root))
+        return self._compared(query, parameters, call_site(root=self._root))
 
     def verify(self) -> int:
         """Asks again for a sample of what was hit in this test and compares each answer with PostgreSQL's in the same
@@ -53,10 +53,10 @@ class QueryCacheOfATest(QueryCache):
         """
         self.asked_about = True
         for query, parameters, site in self.checker.sample():
-            self._fetched(query, parameters, site, always=True)
+            self._compared(query, parameters, site, always=True)
         return verified(self.checker)
 
-    def _fetched(
+    def _compared(
         self, query: str, parameters: Parameters, site: Site | None, *, always: bool = False
     ) -> list[tuple[Any, ...]]:
         with self.checker.reading(query, parameters, site, always=always) as read, noted() as what:
@@ -79,7 +79,7 @@ class AsyncQueryCacheOfATest(AsyncQueryCache):
 
     def fetch(self, query: str, parameters: Parameters = None) -> Coroutine[Any, Any, list[tuple[Any, ...]]]:
         """As ``AsyncQueryCache.fetch``; a sample of the hits is compared with the database at once."""
-        return self._fetched(query, parameters, call_site(root=self._root))
+        return self._compared(query, parameters, call_site(root=self._root))
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[AsyncWriter]:
@@ -92,7 +92,7 @@ class AsyncQueryCacheOfATest(AsyncQueryCache):
         """:meth:`QueryCacheOfATest.verify`, awaited."""
         self.asked_about = True
         for query, parameters, site in self.checker.sample():
-            await self._fetched(query, parameters, site, always=True)
+            await self._compared(query, parameters, site, always=True)
         return verified(self.checker)
 
     def end(self) -> None:
@@ -101,7 +101,7 @@ class AsyncQueryCacheOfATest(AsyncQueryCache):
         if self._kept is not None and loop is not None and not loop.is_closed() and not loop.is_running():
             loop.run_until_complete(self._kept.aclose())
 
-    async def _fetched(
+    async def _compared(
         self, query: str, parameters: Parameters, site: Site | None, *, always: bool = False
     ) -> list[tuple[Any, ...]]:
         await self._keep()

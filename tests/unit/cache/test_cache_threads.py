@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -71,19 +72,26 @@ def test_threads_that_move_rows_between_keys(pool: ConnectionPool, redis_url: st
     def write(number: int) -> None:
         draw = random.Random(number)
         for _ in range(MOVES):
+            while rows.reads < 6 * sum(rows.begun) and not rows.stale:  # however fast the machine is
+                time.sleep(0.001)
             row = draw.randrange(ROWS // WRITERS) * WRITERS + number
             rows.move(caches[number % 2], row, draw.randrange(OWNERS))
 
     def read(number: int) -> None:
         draw = random.Random(100 + number)
         while not done.is_set():
-            rows.look(caches[number % 2], draw.randrange(OWNERS), draw.randrange(ROWS))
+            try:
+                rows.look(caches[number % 2], draw.randrange(OWNERS), draw.randrange(ROWS))
+            except Exception as error:
+                rows.stale.append(error)
 
     def evict() -> None:
         with Redis.from_url(redis_url) as client:
-            while not done.wait(0.02):
-                if (key := client.randomkey()) is not None:
+            evicted = 0
+            while not done.wait(0.001):
+                if rows.reads > 20 * evicted and (key := client.randomkey()) is not None:
                     client.delete(key)
+                    evicted += 1
 
     writers = [threading.Thread(target=write, args=(number,)) for number in range(WRITERS)]
     others = [threading.Thread(target=read, args=(number,)) for number in range(READERS)]
@@ -98,4 +106,4 @@ def test_threads_that_move_rows_between_keys(pool: ConnectionPool, redis_url: st
     reports = [cache.report() for cache in caches]
     assert rows.stale == []
     assert sum(rows.begun) == WRITERS * MOVES
-    assert sum(int(report["hits"]) for report in reports) > 100, (rows.reads, reports)
+    assert sum(int(report["hits"]) for report in reports) > rows.reads / 10, (rows.reads, reports)
