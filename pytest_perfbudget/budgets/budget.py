@@ -143,7 +143,8 @@ class Budget:
     @property
     def of_caches_alone(self) -> bool:
         """Whether it holds nothing that statements would have to show: a test that reads caches may send none."""
-        others = self.clauses or self.rules or self.queries or self.route or self.plan_generic or self.latency_regress
+        shown = self.clauses or self.rules or self.queries or self.growth
+        others = shown or self.route or self.plan_generic or self.latency_regress or self.latency_baseline
         return bool(self.limits) and not others and all(key.startswith("cache.") for key in self.limits)
 
     def tables(self) -> tuple[tuple[str, At], ...]:
