@@ -234,12 +234,12 @@ def test_entries_expire_those_without_rows_sooner(cache: QueryCache, redis: Redi
 CALLERS = """
 import json, sys, threading
 from psycopg_pool import ConnectionPool
-from pytest_perfbudget.cache import QueryCache
+from pytest_perfbudget.cache import QueryCache, Settings
 
 dsn, url, statement = sys.argv[1:]
 with ConnectionPool(dsn, min_size=16, max_size=16) as pool:
     pool.wait()
-    cache = QueryCache(url, pool, timeout=5)
+    cache = QueryCache(url, pool, Settings(flight=60), timeout=5)
     found, go = [], threading.Barrier(17)
 
     def call():
