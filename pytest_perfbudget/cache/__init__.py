@@ -13,6 +13,7 @@ from pytest_perfbudget.cache.local import Local
 from pytest_perfbudget.cache.server import RedisDatabase, RedisKind, RedisRequest, RedisServer
 
 if TYPE_CHECKING:
+    from pytest_perfbudget.cache.queries.accesses import AccessLog
     from pytest_perfbudget.cache.queries.cached import QueryCache
     from pytest_perfbudget.cache.queries.cached_async import AsyncQueryCache
     from pytest_perfbudget.cache.queries.state import Settings
@@ -22,6 +23,7 @@ BUILTIN: tuple[RedisKind, ...] = (Container(), Embedded(), Local(), Dsn())
 
 __all__ = [
     "BUILTIN",
+    "AccessLog",
     "AsyncQueryCache",
     "QueryCache",
     "RedisDatabase",
@@ -31,7 +33,7 @@ __all__ = [
     "Settings",
 ]
 
-_ROOMS = {"AsyncQueryCache": "cached_async", "QueryCache": "cached", "Settings": "state"}
+_ROOMS = {"AccessLog": "accesses", "AsyncQueryCache": "cached_async", "QueryCache": "cached", "Settings": "state"}
 
 
 def __getattr__(name: str) -> Any:

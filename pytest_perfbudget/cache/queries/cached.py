@@ -5,13 +5,15 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Protocol, TypeVar
 
 from psycopg import Connection, Cursor, Error, pq
 
 from pytest_perfbudget.cache.queries import covering, declaring, entries, executions, questions, reads
+from pytest_perfbudget.cache.queries.accesses import HORIZON, AccessLog, Warming
 from pytest_perfbudget.cache.queries.calls import Call, Parameters, call
+from pytest_perfbudget.cache.queries.lending import Lending
 from pytest_perfbudget.cache.queries.state import Settings, State
 from pytest_perfbudget.cache.queries.steps import Ask, Sql, Step, Steps, Unreachable, Wait
 from pytest_perfbudget.cache.queries.store import Store
@@ -31,7 +33,7 @@ class QueryCache:
     """Results of reads in Redis that are never stale, as far as all writers of their tables use :meth:`connection`.
 
     ``redis`` is a URL; of a Redis Cluster with ``cluster=True``. ``timeout`` bounds every command of Redis in seconds,
-    and a Redis that failed is left alone for ``pause`` seconds: statements run without it.
+    and a Redis that failed is left alone for ``pause`` seconds: statements run without it. ``log`` notes every access.
     """
 
     def __init__(
@@ -43,8 +45,9 @@ class QueryCache:
         timeout: float = 0.25,
         pause: float = 1.0,
         cluster: bool = False,
+        log: AccessLog | None = None,
     ) -> None:
-        self._pool = pool
+        self._pool, self._log = pool, log
         self._store = Store(redis, timeout=timeout, pause=pause, cluster=cluster)
         self._state = State(settings or Settings(), time.monotonic, random.random)
 
@@ -83,6 +86,22 @@ class QueryCache:
 
         A statement that writes is executed and committed. Raises what psycopg raises; never an error of Redis.
         """
+        return self._fetched(query, parameters, self._log)
+
+    def warm(self, log: AccessLog, budget: str | float = "2 s", horizon: float = HORIZON) -> int:
+        """Executes what ``log`` says the next ``horizon`` seconds will ask for, unless it is kept: the most valuable
+        first, as long as ``budget`` (seconds, or ``"2 s"``) lasts. Returns how many statements were looked at.
+
+        Raises:
+            ValueError: the budget is no duration.
+        """
+        plan = Warming(log, budget, horizon, self._state.clock)
+        for asked in plan:
+            with suppress(Error):  # a table that has gone since
+                self._fetched(asked.text, asked.parameters, None)
+        return plan.seen
+
+    def _fetched(self, query: str, parameters: Parameters, log: AccessLog | None) -> list[tuple[Any, ...]]:
         began = self._state.clock()
         asked = call(query, parameters)
         place = self._state.licensed(began)
@@ -91,17 +110,22 @@ class QueryCache:
         )
         if kept and not reads.due(self._state, kept):
             self._state.count("hits")
+            if log is not None and isinstance(asked, Call):
+                log.note(asked, time.time(), None)
             return entries.rows(kept)
-        with self._lent() as connection:
+        with Lending(self._lent) as lending:
             if isinstance(asked, Call):
-                answer = self._drive(reads.miss(self._state, asked, began, kept), connection)
+                started = self._state.clock()
+                answer = self._drive(reads.miss(self._state, asked, began, kept), lending)
+                if log is not None:
+                    log.note(asked, time.time(), None if answer.entry else self._state.clock() - started)
             else:
-                result = self._drive(executions.run(self._state, Call(query, parameters, "", "")), connection)
+                result = self._drive(executions.run(self._state, Call(query, parameters, "", "")), lending)
                 answer = reads.Answer(None, result)
             if answer.entry:
                 return entries.rows(answer.entry)
             assert answer.result
-            return entries.rows_of_result(answer.result, None if self._state.granted[0] else connection)
+            return entries.rows_of_result(answer.result, None if self._state.granted[0] else lending.last)
 
     @contextmanager
     def connection(self) -> Iterator[Writer]:
@@ -133,12 +157,12 @@ class QueryCache:
                         connection.rollback()
                     connection.autocommit = before
 
-    def _drive(self, steps: Steps[_T], connection: Connection[Any] | None) -> _T:
+    def _drive(self, steps: Steps[_T], on: Connection[Any] | Lending | None) -> _T:
         try:
             step = next(steps)
             while True:
                 try:
-                    answer = self._answer(step, connection)
+                    answer = self._answer(step, on)
                 except (Unreachable, Error) as error:
                     step = steps.throw(error)
                 else:
@@ -147,14 +171,17 @@ class QueryCache:
             result: _T = stop.value
             return result
 
-    def _answer(self, step: Step, connection: Connection[Any] | None) -> Any:
+    def _answer(self, step: Step, on: Connection[Any] | Lending | None) -> Any:
+        if isinstance(on, Lending) and not isinstance(step, Sql):
+            on.rest()
         match step:
             case Ask():
                 return self._store.answer(step)
             case Wait(seconds):
                 return time.sleep(seconds)
             case Sql(text, parameters, own, often):
-                assert connection
+                assert on
+                connection = on.taken() if isinstance(on, Lending) else on
                 with Cursor(connection) as cursor:  # not the connection's own kind, which announces
                     cursor.execute(text.encode(), parameters, prepare=False if own and not often else None)
                     return cursor.pgresult

@@ -6,13 +6,15 @@ import asyncio
 import random
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any, Protocol, TypeVar
 
 from psycopg import AsyncConnection, AsyncCursor, Error, pq
 
 from pytest_perfbudget.cache.queries import covering, declaring, entries, executions, questions, reads
+from pytest_perfbudget.cache.queries.accesses import HORIZON, AccessLog, Warming
 from pytest_perfbudget.cache.queries.calls import Call, Parameters, call
+from pytest_perfbudget.cache.queries.lending import AsyncLending
 from pytest_perfbudget.cache.queries.state import Settings, State
 from pytest_perfbudget.cache.queries.steps import Ask, Sql, Step, Steps, Unreachable, Wait
 from pytest_perfbudget.cache.queries.store_async import AsyncStore
@@ -43,8 +45,9 @@ class AsyncQueryCache:
         timeout: float = 0.25,
         pause: float = 1.0,
         cluster: bool = False,
+        log: AccessLog | None = None,
     ) -> None:
-        self._pool = pool
+        self._pool, self._log = pool, log
         self._store = AsyncStore(redis, timeout=timeout, pause=pause, cluster=cluster)
         self._state = State(settings or Settings(), time.monotonic, random.random)
 
@@ -83,6 +86,22 @@ class AsyncQueryCache:
 
         A statement that writes is executed and committed. Raises what psycopg raises; never an error of Redis.
         """
+        return await self._fetched(query, parameters, self._log)
+
+    async def warm(self, log: AccessLog, budget: str | float = "2 s", horizon: float = HORIZON) -> int:
+        """Executes what ``log`` says the next ``horizon`` seconds will ask for, unless it is kept: the most valuable
+        first, as long as ``budget`` (seconds, or ``"2 s"``) lasts. Returns how many statements were looked at.
+
+        Raises:
+            ValueError: the budget is no duration.
+        """
+        plan = Warming(log, budget, horizon, self._state.clock)
+        for asked in plan:
+            with suppress(Error):  # a table that has gone since
+                await self._fetched(asked.text, asked.parameters, None)
+        return plan.seen
+
+    async def _fetched(self, query: str, parameters: Parameters, log: AccessLog | None) -> list[tuple[Any, ...]]:
         began = self._state.clock()
         asked = call(query, parameters)
         place = self._state.licensed(began)
@@ -93,17 +112,22 @@ class AsyncQueryCache:
         )
         if kept and not reads.due(self._state, kept):
             self._state.count("hits")
+            if log is not None and isinstance(asked, Call):
+                log.note(asked, time.time(), None)
             return entries.rows(kept)
-        async with self._lent() as connection:
+        async with AsyncLending(self._lent) as lending:
             if isinstance(asked, Call):
-                answer = await self._drive(reads.miss(self._state, asked, began, kept), connection)
+                started = self._state.clock()
+                answer = await self._drive(reads.miss(self._state, asked, began, kept), lending)
+                if log is not None:
+                    log.note(asked, time.time(), None if answer.entry else self._state.clock() - started)
             else:
-                result = await self._drive(executions.run(self._state, Call(query, parameters, "", "")), connection)
+                result = await self._drive(executions.run(self._state, Call(query, parameters, "", "")), lending)
                 answer = reads.Answer(None, result)
             if answer.entry:
                 return entries.rows(answer.entry)
             assert answer.result
-            return entries.rows_of_result(answer.result, None if self._state.granted[0] else connection)
+            return entries.rows_of_result(answer.result, None if self._state.granted[0] else lending.last)
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[AsyncWriter]:
@@ -135,12 +159,12 @@ class AsyncQueryCache:
                         await connection.rollback()
                     await connection.set_autocommit(before)
 
-    async def _drive(self, steps: Steps[_T], connection: AsyncConnection[Any] | None) -> _T:
+    async def _drive(self, steps: Steps[_T], on: AsyncConnection[Any] | AsyncLending | None) -> _T:
         try:
             step = next(steps)
             while True:
                 try:
-                    answer = await self._answer(step, connection)
+                    answer = await self._answer(step, on)
                 except (Unreachable, Error) as error:
                     step = steps.throw(error)
                 else:
@@ -149,14 +173,17 @@ class AsyncQueryCache:
             result: _T = stop.value
             return result
 
-    async def _answer(self, step: Step, connection: AsyncConnection[Any] | None) -> Any:
+    async def _answer(self, step: Step, on: AsyncConnection[Any] | AsyncLending | None) -> Any:
+        if isinstance(on, AsyncLending) and not isinstance(step, Sql):
+            await on.rest()
         match step:
             case Ask():
                 return await self._store.answer(step)
             case Wait(seconds):
                 return await asyncio.sleep(seconds)
             case Sql(text, parameters, own, often):
-                assert connection
+                assert on
+                connection = await on.taken() if isinstance(on, AsyncLending) else on
                 async with AsyncCursor(connection) as cursor:  # not the connection's own kind, which announces
                     await cursor.execute(text.encode(), parameters, prepare=False if own and not often else None)
                     return cursor.pgresult

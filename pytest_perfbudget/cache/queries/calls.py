@@ -42,10 +42,10 @@ def call(text: str, parameters: Parameters) -> Call | str:
     if reason := _unreadable(text):
         return reason
     try:
-        told = _told(parameters)
+        values = told(parameters)
     except TypeError as error:
         return str(error)
-    digest = hashlib.blake2b(msgspec.msgpack.encode([text, told]), digest_size=20)
+    digest = hashlib.blake2b(msgspec.msgpack.encode([text, values]), digest_size=20)
     return Call(text, parameters, _fingerprint(text), digest.hexdigest())
 
 
@@ -65,15 +65,15 @@ def _fingerprint(text: str) -> str:
     return identity(text)
 
 
-def _told(value: Any) -> Any:
-    """The value with the names of its types: 1, 1.0, True and '1' are other parameters."""
+def told(value: Any) -> Any:
+    """The value with the names of its types: 1, 1.0, True and '1' are other parameters. Raises TypeError of others."""
     kind_ = type(value)
     if kind_ in _PLAIN:
         if kind_ is str and len(value) <= _A_DATE and _CLOCK.search(value):
             raise TypeError(f"the parameter {value!r} may be read as a date that moves")
         return [kind_.__name__, value]
     if kind_ in (list, tuple):
-        return [kind_.__name__, [_told(one) for one in value]]
+        return [kind_.__name__, [told(one) for one in value]]
     if kind_ is dict and all(type(name) is str for name in value):
-        return ["dict", [[name, _told(one)] for name, one in sorted(value.items())]]
+        return ["dict", [[name, told(one)] for name, one in sorted(value.items())]]
     raise TypeError(f"a parameter is of type {kind_.__qualname__}")

@@ -12,6 +12,7 @@ from pytest_perfbudget.cache.queries import commits, covering
 from pytest_perfbudget.cache.queries.endings import Before, before
 from pytest_perfbudget.cache.queries.state import State
 from pytest_perfbudget.cache.queries.steps import Steps
+from pytest_perfbudget.errors import CacheError
 
 Drive = Callable[[Steps[None], AsyncConnection[Any]], Awaitable[None]]
 
@@ -66,8 +67,21 @@ class AsyncWriter:
         if self.idle:
             await self._plain(covering.BEGIN)
 
+    @asynccontextmanager
+    async def pipeline(self) -> AsyncIterator[Any]:
+        """psycopg's pipeline within the transaction, which is begun before it; it can be committed after it only."""
+        await self.begin()
+        async with self._connection.pipeline() as pipeline:
+            yield pipeline
+
     async def commit(self) -> None:
-        """Returns when every read that begins now sees what was written."""
+        """Returns when every read that begins now sees what was written.
+
+        Raises:
+            CacheError: a pipeline has not ended.
+        """
+        if self._connection.info.pipeline_status:
+            raise CacheError("a commit within a pipeline cannot be announced", remedy="commit() after its end")
         match self._connection.info.transaction_status:
             case pq.TransactionStatus.IDLE:
                 return

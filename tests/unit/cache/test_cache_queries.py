@@ -10,6 +10,8 @@ from psycopg_pool import ConnectionPool
 from redis import Redis
 
 from pytest_perfbudget.cache import QueryCache, Settings
+from pytest_perfbudget.errors import CacheError
+from pytest_perfbudget.pool import pipelined
 
 ONE = "SELECT id, name FROM items WHERE id = %s"
 
@@ -183,3 +185,34 @@ def test_callers_of_a_statement_without_version_do_not_wait_for_each_other(
     cache.fetch(statement)
     assert set(steps) == {"MGET", "look"}
     assert cache.report() == {"executed": 2, "unkept": 2}
+
+
+def test_statements_of_a_pipeline_are_committed_and_announced_after_it(cache: QueryCache) -> None:
+    cache.fetch(ONE, (7,))
+    with cache.connection() as connection:
+        with connection.pipeline():
+            connection.execute("UPDATE items SET name = 'new' WHERE id = 7")
+            connection.execute("UPDATE items SET name = 'other' WHERE id = 8")
+        assert cache.fetch(ONE, (7,)) == [(7, "item 7")]
+    assert cache.fetch(ONE, (7,)) == [(7, "new")]
+    assert cache.fetch(ONE, (8,)) == [(8, "other")]
+
+
+def test_a_commit_within_a_pipeline_is_refused_and_rolled_back(cache: QueryCache) -> None:
+    def written() -> None:
+        with cache.connection() as connection, connection.pipeline():
+            connection.execute("UPDATE items SET name = 'new' WHERE id = 7")
+            connection.commit()
+
+    with pytest.raises(CacheError, match="a commit within a pipeline cannot be announced"):
+        written()
+    assert cache.fetch(ONE, (7,)) == [(7, "item 7")]
+
+
+def test_pipelined_takes_the_connection_of_a_writer(cache: QueryCache) -> None:
+    with cache.connection() as connection, pipelined(connection) as sent:
+        first = sent.execute("UPDATE items SET name = 'new' WHERE id = 7 RETURNING id")
+        sent.execute("UPDATE items SET name = 'other' WHERE id = 8")
+        assert first.fetchall() == [(7,)]
+    assert cache.fetch(ONE, (8,)) == [(8, "other")]
+    assert sent.round_trips == 2
