@@ -1,4 +1,5 @@
 # make demo    the example suite within budget, then one index dropped and caught
+# make headline   the example before and after optimisation, in turns: a table, JSON, a picture
 # make test    the project's tests
 # make check   lint, types, layers, docs: what CI looks at besides the tests
 #
@@ -9,7 +10,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check campaign figures clean
+.PHONY: demo headline test check campaign figures clean
 .DEFAULT_GOAL := test
 
 $(VENV)/demo.stamp: pyproject.toml
@@ -25,6 +26,11 @@ $(VENV)/dev.stamp: $(VENV)/demo.stamp
 
 demo: $(VENV)/demo.stamp
 	@$(BIN)/python examples/classification/demo
+
+# About five minutes; build/headline.json and build/headline.svg. Exit 1 where a target is not reached.
+headline: $(VENV)/dev.stamp
+	@mkdir -p build
+	@$(BIN)/python examples/classification/headline --json build/headline.json --svg build/headline.svg
 
 test: $(VENV)/dev.stamp
 	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal
@@ -62,6 +68,7 @@ figures: $(VENV)/dev.stamp
 	$(BIN)/python tests/benchmarks/drivers.py
 	$(BIN)/python tests/benchmarks/capture_overhead.py --memory
 	$(BIN)/python tests/benchmarks/remote_overhead.py
+	$(BIN)/python tests/benchmarks/warming.py
 
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -9,6 +9,24 @@ from decimal import Decimal
 import psycopg
 from psycopg.rows import class_row, scalar_row
 
+KEYWORDS = "SELECT keyword_id FROM keywords WHERE word = ANY(%s) ORDER BY keyword_id"
+"""Words → the ids of those that are keywords."""
+
+INDUSTRIES = """
+    SELECT ic.code, ic.title, sum(e.businesses)::int AS businesses,
+           sum(e.businesses * (1 + coalesce(ki.weight, 0))) AS score
+    FROM (SELECT b.industry_code, bk.keyword_id, count(*) AS businesses
+          FROM business_keywords bk
+          JOIN businesses b ON b.business_id = bk.business_id
+          WHERE bk.keyword_id = ANY(%(keyword_ids)s)
+          GROUP BY b.industry_code, bk.keyword_id) e
+    JOIN industry_codes ic ON ic.code = e.industry_code
+    LEFT JOIN keyword_industries ki ON ki.keyword_id = e.keyword_id AND ki.industry_code = e.industry_code
+    GROUP BY ic.code
+    ORDER BY score DESC, ic.code
+    LIMIT %(limit)s"""
+"""``keyword_ids``, ``limit`` → candidates."""
+
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
@@ -28,25 +46,11 @@ def classify_by_keywords(conn: psycopg.Connection, words: Sequence[str], limit: 
 
 def find_keywords(conn: psycopg.Connection, words: Sequence[str]) -> list[int]:
     """The ids of the words that are keywords, in ascending order."""
-    sql = "SELECT keyword_id FROM keywords WHERE word = ANY(%s) ORDER BY keyword_id"
     with conn.cursor(row_factory=scalar_row) as cursor:
-        return cursor.execute(sql, [[word.lower() for word in words]]).fetchall()
+        return cursor.execute(KEYWORDS, [[word.lower() for word in words]]).fetchall()
 
 
 def rank_industries(conn: psycopg.Connection, keyword_ids: Sequence[int], limit: int) -> list[Candidate]:
     """Candidates for keywords given by their ids."""
-    sql = """
-        SELECT ic.code, ic.title, sum(e.businesses)::int AS businesses,
-               sum(e.businesses * (1 + coalesce(ki.weight, 0))) AS score
-        FROM (SELECT b.industry_code, bk.keyword_id, count(*) AS businesses
-              FROM business_keywords bk
-              JOIN businesses b ON b.business_id = bk.business_id
-              WHERE bk.keyword_id = ANY(%(keyword_ids)s)
-              GROUP BY b.industry_code, bk.keyword_id) e
-        JOIN industry_codes ic ON ic.code = e.industry_code
-        LEFT JOIN keyword_industries ki ON ki.keyword_id = e.keyword_id AND ki.industry_code = e.industry_code
-        GROUP BY ic.code
-        ORDER BY score DESC, ic.code
-        LIMIT %(limit)s"""
     with conn.cursor(row_factory=class_row(Candidate)) as cursor:
-        return cursor.execute(sql, {"keyword_ids": list(keyword_ids), "limit": limit}).fetchall()
+        return cursor.execute(INDUSTRIES, {"keyword_ids": list(keyword_ids), "limit": limit}).fetchall()

@@ -9,6 +9,38 @@ from decimal import Decimal
 import psycopg
 from psycopg.rows import class_row
 
+DIVISIONS = """
+    SELECT ic.parent_code AS code, count(*) AS businesses, round(avg(c.confidence), 3) AS confidence,
+           count(*) FILTER (WHERE c.confidence < 0.6) AS uncertain
+    FROM industry_codes ic
+    JOIN classifications c ON c.industry_code = ic.code AND c.is_current
+    WHERE ic.sector = %s AND ic.level = 3
+    GROUP BY ic.parent_code
+    ORDER BY ic.parent_code"""
+"""A sector → its divisions."""
+
+LEADERS = """
+    SELECT top.business_id, top.name, ic.code, top.employees
+    FROM industry_codes ic
+    CROSS JOIN LATERAL (SELECT b.business_id, b.name, b.employees
+                        FROM businesses b
+                        WHERE b.industry_code = ic.code
+                        ORDER BY b.employees DESC
+                        LIMIT 3) top
+    WHERE ic.sector = %s AND ic.level = 3
+    ORDER BY top.employees DESC, top.business_id
+    LIMIT %s"""
+"""A sector and how many → its largest businesses."""
+
+DAYS = """
+    SELECT date_trunc('day', classified_at, 'UTC') AS day, count(*) AS classified,
+           count(*) FILTER (WHERE status = 'rejected') AS rejected
+    FROM classifications
+    WHERE classified_at >= %s AND classified_at < %s
+    GROUP BY day
+    ORDER BY day"""
+"""From, until → days."""
+
 
 @dataclass(frozen=True, slots=True)
 class Division:
@@ -59,43 +91,17 @@ def industry_dashboard(conn: psycopg.Connection, sector: str, since: datetime) -
 
 def sector_divisions(conn: psycopg.Connection, sector: str) -> list[Division]:
     """The divisions of a sector by code; those without a business are left out."""
-    sql = """
-        SELECT ic.parent_code AS code, count(*) AS businesses, round(avg(c.confidence), 3) AS confidence,
-               count(*) FILTER (WHERE c.confidence < 0.6) AS uncertain
-        FROM industry_codes ic
-        JOIN classifications c ON c.industry_code = ic.code AND c.is_current
-        WHERE ic.sector = %s AND ic.level = 3
-        GROUP BY ic.parent_code
-        ORDER BY ic.parent_code"""
     with conn.cursor(row_factory=class_row(Division)) as cursor:
-        return cursor.execute(sql, [sector]).fetchall()
+        return cursor.execute(DIVISIONS, [sector]).fetchall()
 
 
 def sector_leaders(conn: psycopg.Connection, sector: str, limit: int = 10) -> list[Leader]:
     """The largest businesses of a sector, at most three of one industry."""
-    sql = """
-        SELECT top.business_id, top.name, ic.code, top.employees
-        FROM industry_codes ic
-        CROSS JOIN LATERAL (SELECT b.business_id, b.name, b.employees
-                            FROM businesses b
-                            WHERE b.industry_code = ic.code
-                            ORDER BY b.employees DESC
-                            LIMIT 3) top
-        WHERE ic.sector = %s AND ic.level = 3
-        ORDER BY top.employees DESC, top.business_id
-        LIMIT %s"""
     with conn.cursor(row_factory=class_row(Leader)) as cursor:
-        return cursor.execute(sql, [sector, limit]).fetchall()
+        return cursor.execute(LEADERS, [sector, limit]).fetchall()
 
 
 def daily_work(conn: psycopg.Connection, since: datetime, until: datetime) -> list[Day]:
     """Classifications per day, from ``since`` to before ``until``."""
-    sql = """
-        SELECT date_trunc('day', classified_at, 'UTC') AS day, count(*) AS classified,
-               count(*) FILTER (WHERE status = 'rejected') AS rejected
-        FROM classifications
-        WHERE classified_at >= %s AND classified_at < %s
-        GROUP BY day
-        ORDER BY day"""
     with conn.cursor(row_factory=class_row(Day)) as cursor:
-        return cursor.execute(sql, [since, until]).fetchall()
+        return cursor.execute(DAYS, [since, until]).fetchall()

@@ -9,6 +9,16 @@ from decimal import Decimal
 import psycopg
 from psycopg.rows import class_row
 
+LATEST = """
+    SELECT b.business_id, b.name, ic.code, ic.title, c.confidence, c.status, c.classified_at
+    FROM classifications c
+    JOIN businesses b ON b.business_id = c.business_id
+    JOIN industry_codes ic ON ic.code = c.industry_code
+    WHERE c.business_id = %s
+    ORDER BY c.classified_at DESC
+    LIMIT 1"""
+"""A business's id → its newest classification."""
+
 
 @dataclass(frozen=True, slots=True)
 class Classification:
@@ -25,13 +35,5 @@ class Classification:
 
 def latest_classification(conn: psycopg.Connection, business_id: int) -> Classification | None:
     """The newest classification of a business; None if the business is unknown."""
-    sql = """
-        SELECT b.business_id, b.name, ic.code, ic.title, c.confidence, c.status, c.classified_at
-        FROM classifications c
-        JOIN businesses b ON b.business_id = c.business_id
-        JOIN industry_codes ic ON ic.code = c.industry_code
-        WHERE c.business_id = %s
-        ORDER BY c.classified_at DESC
-        LIMIT 1"""
     with conn.cursor(row_factory=class_row(Classification)) as cursor:
-        return cursor.execute(sql, [business_id]).fetchone()
+        return cursor.execute(LATEST, [business_id]).fetchone()

@@ -11,6 +11,22 @@ from psycopg.rows import class_row
 _REGISTRATION = re.compile(r"[A-Z]{2}\d{7}")
 
 
+BY_REGISTRATION = """
+    SELECT business_id, name, city, industry_code, 1.0::real AS rank
+    FROM businesses
+    WHERE registration = %s"""
+"""A registration number → the business."""
+
+BY_WORDS = """
+    SELECT business_id, name, city, industry_code,
+           ts_rank(search, websearch_to_tsquery('english', %(text)s)) AS rank
+    FROM businesses
+    WHERE search @@ websearch_to_tsquery('english', %(text)s)
+    ORDER BY rank DESC, business_id
+    LIMIT %(limit)s"""
+"""``text``, ``limit`` → businesses."""
+
+
 @dataclass(frozen=True, slots=True)
 class Hit:
     """A business that was found; a greater ``rank`` is a better match, 1 stands for the very one."""
@@ -31,22 +47,11 @@ def search(conn: psycopg.Connection, text: str, limit: int = 20) -> list[Hit]:
 
 def by_registration(conn: psycopg.Connection, registration: str) -> list[Hit]:
     """The business with this registration number, if there is one."""
-    sql = """
-        SELECT business_id, name, city, industry_code, 1.0::real AS rank
-        FROM businesses
-        WHERE registration = %s"""
     with conn.cursor(row_factory=class_row(Hit)) as cursor:
-        return cursor.execute(sql, [registration]).fetchall()
+        return cursor.execute(BY_REGISTRATION, [registration]).fetchall()
 
 
 def by_words(conn: psycopg.Connection, text: str, limit: int) -> list[Hit]:
     """Full-text search; words of the name weigh more than words of the description."""
-    sql = """
-        SELECT business_id, name, city, industry_code,
-               ts_rank(search, websearch_to_tsquery('english', %(text)s)) AS rank
-        FROM businesses
-        WHERE search @@ websearch_to_tsquery('english', %(text)s)
-        ORDER BY rank DESC, business_id
-        LIMIT %(limit)s"""
     with conn.cursor(row_factory=class_row(Hit)) as cursor:
-        return cursor.execute(sql, {"text": text, "limit": limit}).fetchall()
+        return cursor.execute(BY_WORDS, {"text": text, "limit": limit}).fetchall()
