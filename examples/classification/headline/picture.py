@@ -10,8 +10,9 @@ from headline.document import Document
 from headline.figures import Row
 from pytest_perfbudget.units import format_measure
 
-WIDTH = 860
-_LEFT, _BAR, _RIGHT, _TOP, _STEP = 250, 330, 596, 92, 54
+WIDTH = 900
+_LEFT, _BAR, _RIGHT, _TOP, _STEP = 300, 330, 654, 92, 54
+_ROOM = 90  # pixels that a figure takes
 _INK, _PALE, _GREY, _BLUE, _RED = "#1f2328", "#e6e9ee", "#656d76", "#2f6fde", "#c93c37"
 
 
@@ -51,18 +52,31 @@ def _row(row: Row, top: int) -> Iterator[str]:
     yield _text(_LEFT + 6, top + 18, before, size=12)
     yield _bar(top + 26, _BAR * row.after / longest, _BLUE)
     yield _mark(row, top, longest)
-    inside = _BAR * row.after / longest > 90
-    at = _LEFT + (6 if inside else _BAR * row.after / longest + 12)
-    yield _text(at, top + 38, format_measure(row.after, row.unit), size=12, fill="#ffffff" if inside else _INK)
+    yield _beside(row, top + 38, longest)
     yield _text(_RIGHT, top + 22, table.change(row), size=17, weight=600, fill=_INK if row.reached else _RED)
     note = table.span(row) if row.reached else table.verdict(row)
     yield _text(_RIGHT, top + 40, note, size=12, fill=_GREY if row.reached else _RED)
 
 
-def _mark(row: Row, top: int, longest: float) -> str:
-    """Where the bar of after has to end: at the target."""
+def _beside(row: Row, y: int, longest: float) -> str:
+    """The figure of after: in its bar where there is room, clear of the mark."""
+    end, mark = _BAR * row.after / longest, _marked(row, longest)
+    shown = format_measure(row.after, row.unit)
+    if end < _ROOM:
+        near = end < mark < end + _ROOM
+        return _text(_LEFT + (mark if near else end) + 10, y, shown, size=12)
+    at = mark + 8 if mark < _ROOM else 6
+    return _text(_LEFT + at, y, shown, size=12, fill="#ffffff")
+
+
+def _marked(row: Row, longest: float) -> float:
+    """Where the bar of after has to end, in pixels: at the target."""
     wanted = row.target if row.unit == "%" else row.before * (1 + row.target)
-    x = _LEFT + _BAR * min(wanted / longest, 1)
+    return _BAR * min(wanted / longest, 1)
+
+
+def _mark(row: Row, top: int, longest: float) -> str:
+    x = _LEFT + _marked(row, longest)
     return f'<path d="M{x:.1f} {top + 24}v20" stroke="{_INK}" stroke-width="2" stroke-dasharray="3 2"/>'
 
 

@@ -34,7 +34,7 @@ class Plan:
     either side has been under load before, in seconds."""
 
     rounds: int = 8
-    ablations: int = 4
+    ablations: int = 3
     seconds: float = 5.0
     start: float = 0.5
     warm: float = 20.0

@@ -30,8 +30,8 @@ def _shares(document: Document) -> Iterator[str]:
 
 
 def percent(value: float, digits: int = 1) -> str:
-    """−0.9874 → ``"−98.7%"``; with its sign."""
-    return f"{value * 100:+.{digits}f}%".replace("-", "−")
+    """−0.9874 → ``"−98.7%"``; with its sign, and whole from 1,000 % on."""
+    return f"{value * 100:+,.{digits if abs(value) < 10 else 0}f}%".replace("-", "−")
 
 
 def change(row: Row) -> str:
