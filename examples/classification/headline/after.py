@@ -107,8 +107,6 @@ class After:
         """Closes what was opened."""
         if self._cache:
             self._cache.close()
-        if self.checks:
-            self.checks.close()
         if self._adaptive:
             self._adaptive.close()
 
