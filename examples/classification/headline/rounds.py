@@ -42,7 +42,7 @@ class Plan:
     seconds: float = 5.0
     start: float = 0.5
     warm: float = 20.0
-    threads: int = 10
+    threads: int = 20
     load: Workload = field(default_factory=Workload)
 
 
