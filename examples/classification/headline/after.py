@@ -21,7 +21,7 @@ from pytest_perfbudget.cache import AccessLog, QueryCache
 from pytest_perfbudget.cache.queries.calls import Call, call
 from pytest_perfbudget.pool import AdaptivePool, pipelined
 
-LARGEST = 2
+LARGEST = 4
 """Connections of a process at most: more would only compete for two cores."""
 
 Asked = tuple[str, Any]
@@ -107,8 +107,6 @@ class After:
         """Closes what was opened."""
         if self._cache:
             self._cache.close()
-        if self.checks:
-            self.checks.close()
         if self._adaptive:
             self._adaptive.close()
 

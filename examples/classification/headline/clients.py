@@ -18,7 +18,7 @@ from headline.meter import Meter
 from headline.steps import NONE, Steps
 from headline.workload import Request, Workload
 
-PROCESSES, THREADS = 2, 10
+PROCESSES, THREADS = 1, 20
 _PATIENCE = 120.0  # seconds a slice may take longer than it should
 
 

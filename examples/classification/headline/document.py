@@ -50,14 +50,15 @@ class Load:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """Ratios are of after to before; ``client_cpu`` are seconds per request of the clients themselves, which are in no
-    row."""
+    """Ratios are of after to before; ``measured`` has the figures of each round; ``client_cpu`` are seconds per request
+    of the clients themselves, which are in no row."""
 
     rows: list[Row]
     without: list[Without]
     staleness: Staleness
     load: Load
     cache: dict[str, int]
+    measured: dict[str, dict[str, list[float]]]
     client_cpu: tuple[float, float]
     failed: dict[str, int]
     machine: str
@@ -83,6 +84,10 @@ def of(outcome: Outcome) -> Document:
         staleness=Staleness(*(figures.total(cached, name) for name in ("checked", "stale", "undecided"))),
         load=_load(outcome),
         cache=dict(sum((+one.sums.counts for one in outcome.after), Counter())),
+        measured={
+            side: {name: [figure(one) for one in slices] for name, _, figure, _, _ in figures.ROWS}
+            for side, slices in (("before", outcome.before), ("after", outcome.after))
+        },
         client_cpu=(fmean(map(figures.client_cpu, outcome.before)), fmean(map(figures.client_cpu, outcome.after))),
         failed=dict(failed),
         machine=f"{platform.system()} {platform.machine()}, {machine.cores} cores, {format_bytes(machine.memory)}; "

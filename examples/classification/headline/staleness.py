@@ -21,12 +21,11 @@ EVERY = 400
 
 
 class Checks:
-    """Of one process; one check at a time. The checks are part of the load, and of its CPU time."""
+    """Of one process; one check at a time. The checks are part of the load, of its CPU time too."""
 
     def __init__(self, dsn: str, every: int = EVERY) -> None:
         self._dsn, self._every = dsn, every
         self._lock = threading.Lock()
-        self._connection: psycopg.Connection[Any] | None = None
         self._reads = self.hits = self.stale = self.undecided = 0
 
     def counts(self) -> dict[str, int]:
@@ -43,18 +42,14 @@ class Checks:
             self._lock.release()
 
     def _check(self, cache: QueryCache, meter: Meter, statement: str, parameters: Any) -> None:
-        own = self._connection = self._connection or psycopg.connect(self._dsn, autocommit=True)
-        first = own.execute(statement, parameters).fetchall()
-        lent = meter.lent
-        rows = cache.fetch(statement, parameters)
-        if meter.lent != lent:  # it took a connection: no hit
-            return
-        second = own.execute(statement, parameters).fetchall()
+        with psycopg.connect(self._dsn, autocommit=True) as own:
+            first = own.execute(statement, parameters).fetchall()
+            lent = meter.lent
+            rows = cache.fetch(statement, parameters)
+            if meter.lent != lent:  # it took a connection: no hit
+                return
+            second = own.execute(statement, parameters).fetchall()
         self.hits += 1
         if rows not in (first, second):
             self.stale += first == second
             self.undecided += first != second
-
-    def close(self) -> None:
-        if self._connection:
-            self._connection.close()

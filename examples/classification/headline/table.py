@@ -79,7 +79,7 @@ def _basis(document: Document) -> Iterator[str]:
     compared = f"{stale.checked:,} hits compared with PostgreSQL in the same load"
     yield f"{compared}: {stale.stale} stale, {stale.undecided} undecided"
     mix = ", ".join(f"{share * 100:.1f}% {kind}" for kind, share in load.mix.items())
-    yield f"{load.clients} clients in {load.processes} processes; {mix}"
+    yield f"{load.clients} clients, processes: {load.processes}; {mix}"
     yield (
         f"popularity of {load.businesses:,} businesses, keywords and sectors: Zipf {load.zipf:g}; "
         f"{load.write_share * 100:.1f}% writes, {load.anyone * 100:.0f}% of them of any business alike, "
