@@ -110,6 +110,7 @@ class Shop:
         asked += [f"-pno:{name}" for name in self.without]
         asked += ["-o", "asyncio_default_fixture_loop_scope=function"]  # pytest-asyncio warns where nobody says it
         with self._monkeypatch.context() as patch:
+            patch.delenv("PYTEST_XDIST_WORKER", raising=False)  # a run of its own, whatever this one is
             for name, value in (environ or {}).items():
                 patch.setenv(name, value)
             done = self._pytester.runpytest_subprocess("-p", "no:cacheprovider", *asked, *arguments)
