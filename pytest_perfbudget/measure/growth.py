@@ -149,7 +149,16 @@ def _state(ordered: Sequence[Point], bound: Bound, grain: float, slack: float, e
     by_exponent = not bound.constant and grown and exponent.lower > allowed and _steps(ordered, grain) > 1
     if last.lower > (first.upper + grain) * factor or by_exponent:
         return State.WITHIN if _since_the_flip(ordered, bound, grain, slack) else _at_the_end(ordered, bound, grain)
-    return State.WITHIN if _below(ordered, bound, grain, slack) else State.UNDECIDED
+    within = _below(ordered, bound, grain, slack) or _levels(ordered, bound, grain)
+    return State.WITHIN if within else State.UNDECIDED
+
+
+def _levels(ordered: Sequence[Point], bound: Bound, grain: float) -> bool:
+    """Whether the figure grew by no more than the bound at its end, under one plan."""
+    last, before = ordered[-1], _tail(ordered)
+    if before is None or before.plan != last.plan:
+        return False
+    return last.upper <= max(before.lower * bound.factor(before.size, last.size), before.lower + grain)
 
 
 def _at_the_end(ordered: Sequence[Point], bound: Bound, grain: float) -> State:
@@ -157,8 +166,7 @@ def _at_the_end(ordered: Sequence[Point], bound: Bound, grain: float) -> State:
     last, before = ordered[-1], _tail(ordered)
     if before is None:
         return State.BEYOND
-    factor = bound.factor(before.size, last.size)
-    if last.upper <= max(before.lower * factor, before.lower + grain) and before.plan == last.plan:
+    if _levels(ordered, bound, grain):
         return State.WITHIN
     earlier = _tail(ordered[: ordered.index(before) + 1])
     if earlier is None or not earlier.plan == before.plan == last.plan:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pytest_perfbudget.measure.bound import Bound, parse_bound
@@ -304,6 +304,7 @@ def test_the_order_of_points_does_not_matter(figures: list[float], order: random
 
 @settings(max_examples=50)
 @given(st.lists(st.floats(1, 1e5), min_size=7, max_size=7), st.floats(0.1, 3.5), st.floats(0.05, 0.5))
+@example([1.0, 1.0, 1.0, 1.0, 40.0, 1.0, 80.0], 0.5, 0.5)
 def test_a_looser_bound_never_turns_within_into_beyond(figures: list[float], power: float, more: float) -> None:
     points = [counted(size, figure) for size, figure in zip(SIZES, figures, strict=True)]
     tight, loose = (judge_growth(points, Bound("", p), BLOCKS).state for p in (power, power + more))
