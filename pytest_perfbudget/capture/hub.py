@@ -23,7 +23,8 @@ ORIGIN: ContextVar[Origin | None] = ContextVar("perfbudget_origin", default=None
 """For mappers: the relationship this thread or task is loading."""
 PLACE: ContextVar[Callable[[Site | None, str], Site | None] | None] = ContextVar("perfbudget_place", default=None)
 """For code in files that are no Python: given the call site and the root, a better one."""
-_LINE: ContextVar[Site | None] = ContextVar("perfbudget_line", default=None)
+LINE: ContextVar[Site | None] = ContextVar("perfbudget_line", default=None)
+"""The line that made the coroutine this task is running."""
 _CASE: ContextVar[str | None] = ContextVar("perfbudget_case", default=None)
 
 
@@ -176,7 +177,7 @@ class Hub:
         Somebody else may run it: ``asyncio.gather``, ``wait_for`` and ``create_task`` do that in a task of its own."""
         if self.recording is None or (site := calling_line(self._root)) is None:
             return coroutine
-        return _at(site, coroutine)
+        return at_line(site, coroutine)
 
     def site(self, skip: int = 0) -> Site | None:
         """The call site, looked for ``skip`` frames above the caller."""
@@ -187,7 +188,7 @@ class Hub:
         frames above the caller. ``list.append`` needs no lock."""
         if (recording := self.current()) is None:
             return None
-        site = _LINE.get() or call_site(skip + 1, self._root)
+        site = LINE.get() or call_site(skip + 1, self._root)
         if (place := PLACE.get()) is not None:
             site = place(site, self._root)
         call = Call(recording, site, _CASE.get(), perf_counter(), ORIGIN.get())
@@ -197,10 +198,11 @@ class Hub:
         return call
 
 
-async def _at(site: Site, coroutine: Coroutine[Any, Any, T]) -> T:
+async def at_line(site: Site, coroutine: Coroutine[Any, Any, T]) -> T:
+    """The coroutine, what it sends being sent by ``site``, whoever runs it."""
     __tracebackhide__ = True
-    token = _LINE.set(site)
+    token = LINE.set(site)
     try:
         return await coroutine
     finally:
-        _LINE.reset(token)
+        LINE.reset(token)

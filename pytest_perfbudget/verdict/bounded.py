@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from pytest_perfbudget.budgets.budget import Limit
-from pytest_perfbudget.model import Finding, Site, Verdict
+from pytest_perfbudget.errors import At
+from pytest_perfbudget.model import Finding, QueryEvidence, Site, Verdict
 from pytest_perfbudget.units import format_measure
+from pytest_perfbudget.verdict.gather import site_of
 
 
 def over(
@@ -25,6 +27,20 @@ def over(
         budget_at=limit.at,
         detail=detail,
         note=note,
+    )
+
+
+def unjudged_statement(key: str, query: QueryEvidence, at: At, why: str) -> Finding:
+    """A margin on the time of one statement; ``why`` says what stands against a judgement."""
+    return Finding(
+        code=key,
+        verdict=Verdict.UNJUDGED,
+        message=f"{key}: {why}",
+        metric=key,
+        unit="%",
+        query=query.key,
+        site=site_of(query),
+        budget_at=at,
     )
 
 

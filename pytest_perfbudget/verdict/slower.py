@@ -15,6 +15,7 @@ from pytest_perfbudget.model.against import Against, Seen
 from pytest_perfbudget.plans.diff import diff
 from pytest_perfbudget.statements import one_line
 from pytest_perfbudget.units import format_seconds
+from pytest_perfbudget.verdict.bounded import unjudged_statement
 from pytest_perfbudget.verdict.gather import site_of
 
 KEY = "latency.regress"
@@ -95,16 +96,7 @@ def slower(query: QueryEvidence, slowdown: Slowdown, compared: Compared) -> Find
 
 def unjudged(query: QueryEvidence, slowdown: Slowdown, why: str) -> Finding:
     """Of one statement that was not compared, or without a decision."""
-    return Finding(
-        code=KEY,
-        verdict=Verdict.UNJUDGED,
-        message=f"{KEY}: {why}",
-        metric=KEY,
-        unit="%",
-        query=query.key,
-        site=site_of(query),
-        budget_at=slowdown.at,
-    )
+    return unjudged_statement(KEY, query, slowdown.at, why)
 
 
 def whole(slowdown: Slowdown, why: str, output: str = "") -> Finding:

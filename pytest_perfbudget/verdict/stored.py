@@ -9,6 +9,7 @@ from pytest_perfbudget.measure.beside import Figure
 from pytest_perfbudget.measure.paired import signed
 from pytest_perfbudget.measure.stored import Judged
 from pytest_perfbudget.model import Finding, QueryEvidence, Stored, Verdict
+from pytest_perfbudget.verdict.bounded import unjudged_statement
 from pytest_perfbudget.verdict.gather import site_of
 
 KEY = "latency.baseline"
@@ -83,13 +84,4 @@ def _figure(stored: Stored) -> str:
 
 def unjudged(query: QueryEvidence, held: Slowdown, why: str) -> Finding:
     """Of one statement, with the reason."""
-    return Finding(
-        code=KEY,
-        verdict=Verdict.UNJUDGED,
-        message=f"{KEY}: {why}",
-        metric=KEY,
-        unit="%",
-        query=query.key,
-        site=site_of(query),
-        budget_at=held.at,
-    )
+    return unjudged_statement(KEY, query, held.at, why)

@@ -130,10 +130,17 @@ def _kill_at_its_moment(project: Project, killing: Killing, process: subprocess.
         return None
     if other:
         other.send_signal(killing.signal)
-        until(lambda: not other.is_running() or other.status() == psutil.STATUS_ZOMBIE)
+        until(lambda: _gone(other))
     else:
         process.send_signal(killing.signal)
     return time.time()
+
+
+def _gone(process: psutil.Process) -> bool:
+    try:
+        return process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
 
 
 def _moment(project: Project, moment: str) -> bool:

@@ -9,8 +9,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import threading
-from collections.abc import Callable, Coroutine
-from contextvars import ContextVar
+from collections.abc import Callable
 from functools import partial, wraps
 from importlib.util import find_spec
 from typing import Any
@@ -18,13 +17,12 @@ from typing import Any
 from pytest_perfbudget.capture.caches.expiries import Where
 from pytest_perfbudget.capture.caches.ledger import CommandLedger, Wire
 from pytest_perfbudget.capture.caches.wire import FAILED
+from pytest_perfbudget.capture.hub import LINE, at_line
 from pytest_perfbudget.capture.imports import forget, when_imported
 from pytest_perfbudget.pool.patching import Patches
-from pytest_perfbudget.sites import Site, call_site, calling_line
+from pytest_perfbudget.sites import call_site, calling_line
 
 _WIRE = "_perfbudget_wire"
-_LINE: ContextVar[Site | None] = ContextVar("perfbudget_redis_line", default=None)
-"""The line that made the coroutine: ``asyncio.gather`` and others run it in a task of its own."""
 
 
 class Client:
@@ -99,7 +97,7 @@ class Client:
             __tracebackhide__ = True
             began, packed = ledger.tick(), _whole(command)
             await original(self, packed, *arguments, **options)
-            site = _LINE.get() or call_site(root=root)
+            site = LINE.get() or call_site(root=root)
             ledger.sent(_wire(self, client), began, packed, site, id(asyncio.current_task()))
 
         return send_packed_command
@@ -184,15 +182,6 @@ def _located(original: Any, root: str) -> Any:
         made = original(self, *arguments, **options)
         if not asyncio.iscoroutine(made) or (site := calling_line(root)) is None:
             return made  # a pipeline's command gives the pipeline
-        return _at(site, made)
+        return at_line(site, made)
 
     return called
-
-
-async def _at(site: Site, coroutine: Coroutine[Any, Any, Any]) -> Any:
-    __tracebackhide__ = True
-    token = _LINE.set(site)
-    try:
-        return await coroutine
-    finally:
-        _LINE.reset(token)
