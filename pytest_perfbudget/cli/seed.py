@@ -35,21 +35,31 @@ def add(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     if arguments.list and arguments.drop:
         raise SettingsError("--list and --drop: give one of them")
+    import psycopg
+
     found = stayed = 0
     rows: list[list[str]] = []
     for where, admin, why in _servers(arguments.dsn):
         if admin is None:
-            rows.append(["", "", "", "", "", f"{where}: {why}"])
+            rows.append(_unread(where, why))
             continue
-        for one in matching(kept(admin), arguments.drop or "all"):
-            found += 1
-            dropped = bool(arguments.drop) and forget(admin, one)
-            stayed += not dropped
-            rows.append(_row(one, where, dropped=dropped))
+        try:
+            for one in matching(kept(admin), arguments.drop or "all"):
+                found += 1
+                dropped = bool(arguments.drop) and forget(admin, one)
+                stayed += not dropped
+                rows.append(_row(one, where, dropped=dropped))
+        except psycopg.OperationalError:
+            stayed += 1
+            rows.append(_unread(where, "its last run stopped it meanwhile; try again"))
     if arguments.drop and not found:
         raise SettingsError(f"--drop {arguments.drop}: there is nothing of that name")
     print("\n".join(table(_HEADERS, rows, right=(3,))) if rows else "nothing is kept")
     return int(bool(arguments.drop) and stayed > 0)
+
+
+def _unread(where: str, why: str) -> list[str]:
+    return ["", "", "", "", "", f"{where}: {why}"]
 
 
 def _row(one: Kept, where: str, *, dropped: bool) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import re
 import shutil
 import tempfile
@@ -9,10 +10,12 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 from machine import FOLDERS
 from shell import perfbudget
 
+from pytest_perfbudget.cli import seed
 from pytest_perfbudget.postgres import Request, Server
 from pytest_perfbudget.postgres.embedded import Embedded
 from pytest_perfbudget.postgres.local import Local
@@ -141,6 +144,18 @@ def test_what_cannot_be_done_is_one_line_and_exit_code_2(cache: Path, words: lis
     assert len(done.stderr.splitlines()) == 1
     assert said in done.stderr
     assert "secret" not in done.stderr
+
+
+def test_a_server_that_is_stopped_meanwhile_is_named(
+    cache: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server = start(cache)
+    gone = psycopg.connect(server.dsn("postgres"))
+    gone.close()
+    server.close()
+    monkeypatch.setattr(seed, "_servers", lambda dsn: [("embedded/slot-0", gone, "")])
+    assert seed.run(argparse.Namespace(list=False, drop=None, dsn=None)) == 0
+    assert "embedded/slot-0: its last run stopped it meanwhile; try again" in capsys.readouterr().out
 
 
 def test_an_empty_cache_keeps_nothing(cache: Path) -> None:
