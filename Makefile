@@ -65,6 +65,8 @@ figures: $(VENV)/dev.stamp
 	$(BIN)/python -m pytest tests/benchmarks/rules.py
 	$(BIN)/python tests/benchmarks/pool.py
 	$(BIN)/python tests/benchmarks/gate_power.py
+	$(BIN)/python tests/benchmarks/gate_live.py
+	$(BIN)/python tests/benchmarks/gate_live.py --neighbour
 	$(BIN)/python tests/benchmarks/cpu_time.py
 	$(BIN)/python tests/benchmarks/drivers.py
 	$(BIN)/python tests/benchmarks/capture_overhead.py --memory
