@@ -5,7 +5,9 @@ q-quantile is binomial(n, q), so P(x(k) ≥ ξq) ≥ P(Bin(n, q) ≤ k−1) and 
 (Conover, Practical Nonparametric Statistics, 3rd ed., §3.2; Hahn and Meeker, Statistical Intervals, §5.2).
 
 Means: no bound of a mean is free of assumptions. Johnson's modified t corrects for skewness, which latencies have
-(N. J. Johnson, Modified t Tests and Confidence Intervals for Asymmetrical Populations, JASA 73, 1978).
+(N. J. Johnson, Modified t Tests and Confidence Intervals for Asymmetrical Populations, JASA 73, 1978). His interval is
+an approximation that leaves the mean on one side where one sample is far from all others; the equation behind it is
+solved here.
 """
 
 from __future__ import annotations
@@ -64,21 +66,26 @@ def needed(q: float, confidence: float) -> int:
 def mean_bounds(samples: Sequence[float], confidence: float) -> tuple[float, float]:
     """Lower and upper bound of the mean, each with ``confidence`` of its own; ∓∞ below :data:`MEAN_NEEDS` samples.
 
-    Approximate: it rests on the central limit theorem with Johnson's correction κ₃/(6s²n) + κ₃t²/(3s²n).
+    Approximate: it rests on the central limit theorem, with Johnson's correction for the skewness γ. In units of the
+    standard deviation, a mean that is below the samples' by x is at the bound where x + γ/6n + γx²/3 = t/√n.
     """
     n = len(samples)
     if n < MEAN_NEEDS:
         return (-math.inf, math.inf)
     centre = mean(samples)
-    deviations = [sample - centre for sample in samples]
-    variance = math.fsum(d * d for d in deviations) / (n - 1)
-    if variance == 0:
+    deviation = math.sqrt(math.fsum((sample - centre) ** 2 for sample in samples) / (n - 1))
+    if deviation == 0:
         return (centre, centre)
-    third = math.fsum(d * d * d for d in deviations) / n
-    t = student(confidence, n - 1)
-    shift = third / (variance * n) * (1 / 6 + t * t / 3)
-    half = t * math.sqrt(variance / n)
-    return (centre + shift - half, centre + shift + half)
+    skewness = math.fsum(((sample - centre) / deviation) ** 3 for sample in samples) / n
+    half, shift = student(confidence, n - 1) / math.sqrt(n), skewness / (6 * n)
+    below, above = _at_the_bound(half - shift, skewness / 3), _at_the_bound(half + shift, -skewness / 3)
+    return (centre - deviation * below, centre + deviation * above)
+
+
+def _at_the_bound(distance: float, bend: float) -> float:
+    """The least x for which x + bend·x² is ``distance``; ∞ where it never is: the samples are too few for their skewness."""
+    under = 1 + 4 * bend * distance
+    return 2 * distance / (1 + math.sqrt(under)) if under >= 0 else math.inf
 
 
 def share_bounds(found: int, of: int, confidence: float) -> tuple[float, float]:
