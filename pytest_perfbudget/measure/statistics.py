@@ -83,7 +83,7 @@ def mean_bounds(samples: Sequence[float], confidence: float) -> tuple[float, flo
 
 
 def _at_the_bound(distance: float, bend: float) -> float:
-    """The least x for which x + bend·x² is ``distance``; ∞ where it never is: the samples are too few for their skewness."""
+    """The least x for which x + bend·x² is ``distance``; ∞ where it never is: too few samples for their skewness."""
     under = 1 + 4 * bend * distance
     return 2 * distance / (1 + math.sqrt(under)) if under >= 0 else math.inf
 
