@@ -4,10 +4,9 @@ Quantiles: order statistics, exact and free of assumptions about the distributio
 q-quantile is binomial(n, q), so P(x(k) ≥ ξq) ≥ P(Bin(n, q) ≤ k−1) and P(x(k) ≤ ξq) ≥ P(Bin(n, q) ≥ k)
 (Conover, Practical Nonparametric Statistics, 3rd ed., §3.2; Hahn and Meeker, Statistical Intervals, §5.2).
 
-Means: no bound of a mean is free of assumptions. Johnson's modified t corrects for skewness, which latencies have
-(N. J. Johnson, Modified t Tests and Confidence Intervals for Asymmetrical Populations, JASA 73, 1978). His interval is
-an approximation that leaves the mean on one side where one sample is far from all others; the equation behind it is
-solved here.
+Means: no bound of a mean is free of assumptions. Hall's transformation of t corrects for skewness, which latencies have
+(P. Hall, On the Removal of Skewness by Transformation, JRSS B 54, 1992). It is monotone, so that the bounds enclose the
+mean even where one sample is far from all others; those of Johnson's modified t (JASA 73, 1978) do not.
 """
 
 from __future__ import annotations
@@ -23,6 +22,8 @@ from pytest_perfbudget.model import Latency
 QUANTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 MEAN_NEEDS = 30
 """Fewest samples for a bound of the mean: below, the skewness is not known well enough to correct for it."""
+_SYMMETRICAL = 1e-6
+"""Skewness that counts as none: what it changes would be lost in rounding."""
 
 
 def percentile(samples: Sequence[float], q: float) -> float:
@@ -66,8 +67,7 @@ def needed(q: float, confidence: float) -> int:
 def mean_bounds(samples: Sequence[float], confidence: float) -> tuple[float, float]:
     """Lower and upper bound of the mean, each with ``confidence`` of its own; ∓∞ below :data:`MEAN_NEEDS` samples.
 
-    Approximate: it rests on the central limit theorem, with Johnson's correction for the skewness γ. In units of the
-    standard deviation, a mean that is below the samples' by x is at the bound where x + γ/6n + γx²/3 = t/√n.
+    Approximate: it rests on the central limit theorem, with Hall's correction for the skewness.
     """
     n = len(samples)
     if n < MEAN_NEEDS:
@@ -77,15 +77,16 @@ def mean_bounds(samples: Sequence[float], confidence: float) -> tuple[float, flo
     if deviation == 0:
         return (centre, centre)
     skewness = math.fsum(((sample - centre) / deviation) ** 3 for sample in samples) / n
-    half, shift = student(confidence, n - 1) / math.sqrt(n), skewness / (6 * n)
-    below, above = _at_the_bound(half - shift, skewness / 3), _at_the_bound(half + shift, -skewness / 3)
-    return (centre - deviation * below, centre + deviation * above)
+    half = student(confidence, n - 1) / math.sqrt(n)
+    low, high = (centre - deviation * _skewed(side, skewness, n) for side in (half, -half))
+    return low, high
 
 
-def _at_the_bound(distance: float, bend: float) -> float:
-    """The least x for which x + bend·x² is ``distance``; ∞ where it never is: too few samples for their skewness."""
-    under = 1 + 4 * bend * distance
-    return 2 * distance / (1 + math.sqrt(under)) if under >= 0 else math.inf
+def _skewed(distance: float, skewness: float, n: int) -> float:
+    """The w for which w + γw²/3 + γ²w³/27 + γ/6n is ``distance``: symmetrical as that is, w is not."""
+    if abs(skewness) < _SYMMETRICAL:
+        return distance
+    return 3 / skewness * (math.cbrt(1 + skewness * (distance - skewness / (6 * n))) - 1)
 
 
 def share_bounds(found: int, of: int, confidence: float) -> tuple[float, float]:
