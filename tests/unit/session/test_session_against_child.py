@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from test_session_against_parcel import ORDER
 
-from pytest_perfbudget.session.against.child import NoReferenceError, run
+from pytest_perfbudget.session.against.child import NoReferenceError, OutOfTimeError, run
 
 TOLD = json.dumps({"first": [], "moved": {}, "variable": ""})
 
@@ -40,6 +40,35 @@ def test_an_exit_code_is_said_with_the_end_of_the_output(tmp_path: Path) -> None
 def test_a_process_that_was_killed_is_said_to_be(tmp_path: Path) -> None:
     (tmp_path / "conftest.py").write_text("import os\nos.kill(os.getpid(), 9)\n")
     assert called(tmp_path, str(tmp_path)).what == "its run of pytest was killed by SIGKILL"
+
+
+def test_a_suite_whose_warnings_are_errors_is_run(tmp_path: Path) -> None:
+    """pytest warns of our package, which the launcher imports, before it looks for a conftest."""
+    (tmp_path / "pytest.ini").write_text("[pytest]\nfilterwarnings = error\n")
+    (tmp_path / "conftest.py").write_text("import os\nos._exit(7)\n")
+    assert called(tmp_path, str(tmp_path)).what == "its run of pytest ended with exit code 7"
+
+
+def test_what_is_cut_short_is_nothing(tmp_path: Path) -> None:
+    """Killed in the middle of its answer, by the kernel where memory is short: that would be a traceback of ours."""
+    (tmp_path / "conftest.py").write_text(
+        "import os\n"
+        "def pytest_configure(config):\n"
+        "    os.write(int(config.option.perf_hand_over), bytes([0x85, 0xA5]) + b'tes')\n"
+        "    os.kill(os.getpid(), 9)\n"
+    )
+    assert called(tmp_path, str(tmp_path)).what == "its run of pytest was killed by SIGKILL"
+
+
+def test_what_does_not_end_in_time_is_ended(tmp_path: Path) -> None:
+    (tmp_path / "conftest.py").write_text(
+        "import os, pathlib, time\n"
+        f"pathlib.Path({str(tmp_path / 'pid')!r}).write_text(str(os.getpid()))\n"
+        "time.sleep(600)\n"
+    )
+    with pytest.raises(OutOfTimeError):
+        run([str(tmp_path)], TOLD, tmp_path, dict(os.environ), ORDER, 3.0)
+    assert not (tmp_path / "pid").exists() or gone(int((tmp_path / "pid").read_text()))
 
 
 def test_what_it_leaves_running_is_ended_too(tmp_path: Path) -> None:
