@@ -11,7 +11,7 @@ import re
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -54,25 +54,26 @@ def memory(backend: int, its: str, database: str) -> Callable[[], int]:
     return lambda: sum(_pss(one, gone=0) for one in _serving(children, title))
 
 
-def waiting(backend: int, database: str) -> Callable[[], float]:
+@contextmanager
+def waiting(backend: int, database: str) -> Iterator[Callable[[], float]]:
     """The seconds that this thread and a backend have waited for a processor that others had, read anew with each call;
     of what cannot be read (another machine's, another platform's) none. See ``Documentation/scheduler/sched-stats``
     of Linux: the second figure of ``schedstat``, in nanoseconds."""
     found = [_PROC / "thread-self" / "schedstat"]
     with suppress(DisturbedError):
         found.append(_PROC / str(_here(backend, database)) / "schedstat")
-    files = [file for path in found if (file := _opened(path)) is not None]
-    return lambda: sum(_run_delay(file) for file in files)
+    with ExitStack() as opened:
+        files = [opened.enter_context(file) for path in found if (file := _opened(path)) is not None]
+        yield lambda: sum(_run_delay(file) for file in files)
 
 
 def _opened(path: Path) -> BinaryIO | None:
     """A file of the kernel's that gives its text of now at each reading from its beginning."""
     try:
-        file = path.open("rb", buffering=0)
-        file.read()
+        path.read_bytes()
+        return path.open("rb", buffering=0)
     except OSError:
         return None
-    return file
 
 
 def _run_delay(file: BinaryIO) -> float:

@@ -118,7 +118,8 @@ def _sampled(query: QueryEvidence, allowed: Mapping[str, float], place: Place) -
 
         def unhindered() -> Unhindered:
             calls = fresh()
-            return Unhindered(calls, waiting(calls.connection.info.backend_pid, place.database))
+            waited = waiting(calls.connection.info.backend_pid, place.database)
+            return Unhindered(calls, connections.enter_context(waited))
 
         sampled = measure(fresh, allowed, perf_counter, capped(left), again=unhindered)
         latency = sampled.latency(next((name for name in ("p95", "p50", "p99", "mean") if name in allowed), None))

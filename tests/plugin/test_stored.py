@@ -14,13 +14,15 @@ from snapshots import matches
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 CLOCK = """
+from contextlib import nullcontext
+
 import pytest_perfbudget.session.stored.compare as compare
 from pytest_perfbudget.capture.replay import Replay
 
 compare.perf_counter = lambda: 0.0
 compare.sleep = lambda seconds: None
 compare.machine = lambda server: "One CPU, 2 cores"
-compare.waiting = lambda backend, database: lambda: 0.0
+compare.waiting = lambda backend, database: nullcontext(lambda: 0.0)
 executed = Replay.__call__
 
 def by_its_text(self):

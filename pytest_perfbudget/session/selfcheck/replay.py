@@ -140,8 +140,7 @@ def _trials(layout: OneConnection, group: Sequence[Sent], order: Random, found: 
     import psycopg
 
     try:
-        with layout.connect() as ends:
-            clock = waiting(ends[0].connection.info.backend_pid, layout.database)
+        with layout.connect() as ends, waiting(ends[0].connection.info.backend_pid, layout.database) as clock:
             pairs = beside(ends, {one.name: Sides(one.statement, one.statement) for one in group})
             noted = {name: Waiting(pair, clock) for name, pair in pairs.pairs.items()}
             references = [

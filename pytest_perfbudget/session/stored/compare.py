@@ -125,9 +125,9 @@ def _figure(query: QueryEvidence, place: Place, ends: float) -> Figure:
             calls()
             if differs := calls.differs():
                 raise DisturbedError(differs)
-            clock = waiting(calls.connection.info.backend_pid, place.database)
-            references = [Unhindered(calls.another(sql), clock) for sql in REFERENCES]
-            yield Beside(Unhindered(calls, clock), references)
+            with waiting(calls.connection.info.backend_pid, place.database) as clock:
+                references = [Unhindered(calls.another(sql), clock) for sql in REFERENCES]
+                yield Beside(Unhindered(calls, clock), references)
 
     try:
         return figure(fresh, perf_counter, Random(0), capped(max(ends - perf_counter(), 0.0)))  # noqa: S311 - an order

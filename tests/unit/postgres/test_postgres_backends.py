@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
+import warnings
 from pathlib import Path
 
 import psycopg
@@ -46,19 +48,34 @@ def delays(*processes: object) -> float:
 def test_waiting_is_that_of_this_thread_and_the_backend(server: Server) -> None:
     with connect(server) as connection:
         pid = connection.info.backend_pid
-        waited, ours = waiting(pid, "postgres"), waiting(pid, "other")
-        before = delays("thread-self", pid)
-        connection.execute("SELECT count(*) FROM generate_series(1, 100000)")
-        between, mine = waited(), ours()
-        assert before - ROUNDING < between < delays("thread-self", pid) + ROUNDING
-        assert mine < delays("thread-self") + ROUNDING
-        assert between > mine  # the backend has waited at least when it was started
-    assert waited() >= mine
+        with waiting(pid, "postgres") as waited, waiting(pid, "other") as ours:
+            before = delays("thread-self", pid)
+            connection.execute("SELECT count(*) FROM generate_series(1, 100000)")
+            between, mine = waited(), ours()
+            assert before - ROUNDING < between < delays("thread-self", pid) + ROUNDING
+            assert mine < delays("thread-self") + ROUNDING
+            assert between > mine  # the backend has waited at least when it was started
+            connection.close()
+            assert waited() >= mine
+
+
+@linux
+def test_what_reads_the_waiting_is_closed(server: Server) -> None:
+    """Files that nobody closed fail a suite whose filterwarnings are "error"."""
+    pid = server.admin.info.backend_pid
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always", ResourceWarning)
+        with waiting(pid, server.admin.info.dbname) as waited:
+            waited()
+        del waited
+        gc.collect()
+    assert [str(one.message) for one in said] == []
 
 
 def test_nobody_waits_where_the_platform_does_not_tell(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(backends, "_PROC", tmp_path)
-    assert waiting(1, "postgres")() == 0
+    with waiting(1, "postgres") as waited:
+        assert waited() == 0
 
 
 def test_a_backend_in_a_container_is_found_by_its_number_there(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

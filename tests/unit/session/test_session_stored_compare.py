@@ -91,7 +91,7 @@ def made_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compare, "perf_counter", lambda: 0.0)
     monkeypatch.setattr(compare, "sleep", lambda seconds: None)
     monkeypatch.setattr(compare, "machine", lambda server: "cpu")
-    monkeypatch.setattr(compare, "waiting", lambda backend, database: lambda: 0.0)
+    monkeypatch.setattr(compare, "waiting", lambda backend, database: nullcontext(lambda: 0.0))
 
 
 def compared(
@@ -128,7 +128,7 @@ def test_what_it_waits_for_a_processor_is_not_in_the_figure(monkeypatch: pytest.
         waited[0] += 0.003
         return 0.005
 
-    monkeypatch.setattr(compare, "waiting", lambda backend, database: lambda: waited[0])
+    monkeypatch.setattr(compare, "waiting", lambda backend, database: nullcontext(lambda: waited[0]))
     after, found = compared(held(), evidence(), Server(seconds), SIX)
     stored = after.queries[0].stored
     assert stored

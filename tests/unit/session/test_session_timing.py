@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from types import SimpleNamespace
 
 import psycopg
@@ -109,7 +109,7 @@ def test_over_is_confirmed_on_a_second_connection() -> None:
 
 def test_what_was_waited_for_a_processor_confirms_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     spent = iter(range(1_000_000))
-    monkeypatch.setattr(timing, "waiting", lambda backend, database: lambda: next(spent) * 0.0025)
+    monkeypatch.setattr(timing, "waiting", lambda backend, database: nullcontext(lambda: next(spent) * 0.0025))
     (said,) = words(Place(0.003, 0.003), budget(p50=0.002), evidence())
     assert said == (
         "unjudged: latency.p50: beyond once (n=12: p50 between 3 ms and 3 ms), on a fresh connection, without the "
