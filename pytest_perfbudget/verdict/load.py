@@ -7,7 +7,7 @@ from pytest_perfbudget.measure.load import CpuTime, rates
 from pytest_perfbudget.measure.sampling import Sampled, State
 from pytest_perfbudget.model import Finding
 from pytest_perfbudget.model.resources import MemoryUse, Used
-from pytest_perfbudget.units import format_measure
+from pytest_perfbudget.units import format_count, format_measure
 from pytest_perfbudget.verdict.bounded import over, unjudged
 
 Found = tuple[Used | None, Finding | None]
@@ -31,9 +31,10 @@ def check_throughput(limit: Limit, clients: int, sampled: Sampled) -> Found:
 
 
 def check_cpu(limit: Limit, measured: CpuTime) -> Found:
-    """Of a backend's CPU time for each call."""
-    if not measured.n:
-        return None, unjudged(limit, measured.reason)
+    """Of a backend's CPU time for each call; no figure where none could be read."""
+    if not measured.connections:
+        read = f"the system told no CPU time of {format_count(measured.n)} calls" if measured.n else measured.reason
+        return None, unjudged(limit, read)
     used = Used(limit.key, measured.seconds, limit.unit, measured.reason)
     if measured.state is State.WITHIN:
         return used, None

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import math
+import re
+from itertools import count
 
 from pytest_perfbudget.budgets.budget import Budget, Limit
 from pytest_perfbudget.errors import At
-from pytest_perfbudget.measure.load import CpuTime
+from pytest_perfbudget.measure.load import CpuTime, cpu_time
 from pytest_perfbudget.measure.sampling import Decision, Sampled, State
 from pytest_perfbudget.model import Verdict
 from pytest_perfbudget.model.resources import MemoryUse
@@ -55,7 +57,17 @@ def test_cpu_time() -> None:
     assert (finding.verdict, finding.measured, finding.note) == (Verdict.OVER, 0.003, "n=90 on 5 backends")
     _, finding = check_cpu(CPU, CpuTime(0.003, 9, 2, State.UNDECIDED, "the cap"))
     assert (finding.verdict, finding.message) == (Verdict.UNJUDGED, "cpu.per_call: the cap")
-    assert check_cpu(CPU, CpuTime(math.inf, 0, 0, State.UNDECIDED, "the cap"))[0] is None
+    used, finding = check_cpu(CPU, CpuTime(math.inf, 0, 0, State.UNDECIDED, "the cap"))
+    assert (used, finding.message) == (None, "cpu.per_call: the cap")
+
+
+def test_a_cpu_time_that_is_always_nothing_is_no_figure() -> None:
+    """It is infinite, which JSON does not know: the report of the run could not be written."""
+    clock = count()
+    measured = cpu_time(lambda: lambda number: 0.0, CPU.value, lambda: next(clock) * 0.01)
+    used, finding = check_cpu(CPU, measured)
+    assert (used, finding.verdict) == (None, Verdict.UNJUDGED)
+    assert re.fullmatch(r"cpu\.per_call: the system told no CPU time of \d+ calls", finding.message)
 
 
 def test_memory() -> None:
