@@ -12,6 +12,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
+
 from pytest_perfbudget.errors import PerfbudgetError
 from pytest_perfbudget.session.against.parcel import Given, Order, packed, unpacked
 
@@ -41,7 +43,7 @@ def run(command: list[str], told: str, folder: Path, environment: dict[str, str]
     Whatever ends us, it and all it started are ended too.
 
     Raises:
-        NoReferenceError: it ended without handing anything over.
+        NoReferenceError: it ended without handing all of it over.
     """
     ours, its = socket.socketpair()
     with ours, tempfile.TemporaryFile() as output:
@@ -54,7 +56,7 @@ def run(command: list[str], told: str, folder: Path, environment: dict[str, str]
         with _ended(process):
             contents = _exchanged(ours, packed(order))
             code = process.wait()
-        if contents:
+        with contextlib.suppress(msgspec.DecodeError):  # nothing, or cut short
             return unpacked(Given, contents)
         output.seek(0)
         lines = output.read().decode(errors="replace").rstrip().splitlines()[-_LINES:]

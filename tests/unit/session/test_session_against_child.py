@@ -42,6 +42,17 @@ def test_a_process_that_was_killed_is_said_to_be(tmp_path: Path) -> None:
     assert called(tmp_path, str(tmp_path)).what == "its run of pytest was killed by SIGKILL"
 
 
+def test_what_is_cut_short_is_nothing(tmp_path: Path) -> None:
+    """Killed in the middle of its answer, by the kernel where memory is short: that would be a traceback of ours."""
+    (tmp_path / "conftest.py").write_text(
+        "import os\n"
+        "def pytest_configure(config):\n"
+        "    os.write(int(config.option.perf_hand_over), bytes([0x85, 0xA5]) + b'tes')\n"
+        "    os.kill(os.getpid(), 9)\n"
+    )
+    assert called(tmp_path, str(tmp_path)).what == "its run of pytest was killed by SIGKILL"
+
+
 def test_what_it_leaves_running_is_ended_too(tmp_path: Path) -> None:
     (tmp_path / "conftest.py").write_text(
         "import os, pathlib, subprocess\n"
