@@ -37,13 +37,21 @@ class NoReferenceError(PerfbudgetError):
     """The reference cannot be compared with; ``remedy`` holds the end of its output."""
 
 
-def run(command: list[str], told: str, folder: Path, environment: dict[str, str], order: Order) -> Given:
-    """Run pytest on ``command`` (its arguments) and take what it hands over. ``told`` is what the launcher reads.
+class OutOfTimeError(NoReferenceError):
+    """It did not end, or was not run, in the time there was for it."""
+
+
+def run(
+    command: list[str], told: str, folder: Path, environment: dict[str, str], order: Order, left: float | None = None
+) -> Given:
+    """Run pytest on ``command`` (its arguments) and take what it hands over. ``told`` is what the launcher reads; after
+    ``left`` seconds it is ended.
 
     Whatever ends us, it and all it started are ended too.
 
     Raises:
         NoReferenceError: it ended without handing all of it over.
+        OutOfTimeError: it did not end.
     """
     ours, its = socket.socketpair()
     with ours, tempfile.TemporaryFile() as output:
@@ -53,6 +61,7 @@ def run(command: list[str], told: str, folder: Path, environment: dict[str, str]
                 arguments, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=output,
                 stderr=subprocess.STDOUT, pass_fds=[its.fileno()], start_new_session=True,
             )  # fmt: skip
+        ours.settimeout(left)
         with _ended(process):
             contents = _exchanged(ours, packed(order))
             code = process.wait()
@@ -66,11 +75,14 @@ def run(command: list[str], told: str, folder: Path, environment: dict[str, str]
 
 def _exchanged(ours: socket.socket, order: bytes) -> bytes:
     """The answer, empty if there is none: it comes at the end, once the order was read as a whole."""
-    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+    try:
         ours.sendall(order)
         ours.shutdown(socket.SHUT_WR)
         return b"".join(iter(lambda: ours.recv(1 << 16), b""))
-    return b""
+    except TimeoutError:
+        raise OutOfTimeError("its run of pytest did not end in time") from None
+    except (BrokenPipeError, ConnectionResetError):
+        return b""
 
 
 @contextlib.contextmanager

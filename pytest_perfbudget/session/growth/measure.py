@@ -13,7 +13,7 @@ from pytest_perfbudget.errors import PerfbudgetError
 from pytest_perfbudget.measure.growth import RANGE, SIZES
 from pytest_perfbudget.measure.sampling import State
 from pytest_perfbudget.model import Finding, TestEvidence, Verdict
-from pytest_perfbudget.session.against.child import NoReferenceError
+from pytest_perfbudget.session.against.child import NoReferenceError, OutOfTimeError
 from pytest_perfbudget.session.against.parcel import Given, GivenTest
 from pytest_perfbudget.session.growth.scales import Scales, grows
 from pytest_perfbudget.units import format_count
@@ -84,19 +84,20 @@ def _with_fix(finding: Finding, evidence: TestEvidence, sized: Sequence[Sized], 
 
 
 def _taken(test: str, scales: Scales) -> Taken:
-    """
+    """At every size that there was time for.
+
     Raises:
-        NoReferenceError: the test did not pass at enough of the sizes.
+        NoReferenceError: the test did not pass at a size.
+        OutOfTimeError: the sizes that there was time for tell nothing.
     """
     taken: Taken = {}
-    failed: NoReferenceError | None = None
     for scale in scales.all:
         try:
             taken[scale] = scales.test(scale, test)
-        except NoReferenceError as error:
-            failed = failed or error
-    if failed and (len(taken) < SIZES or max(taken) < RANGE * min(taken)):
-        raise failed
+        except OutOfTimeError:
+            if len(taken) < SIZES or max(taken) < RANGE * min(taken):
+                raise
+            break
     return taken
 
 

@@ -24,7 +24,7 @@ from pytest_perfbudget.postgres.multiply import factors
 from pytest_perfbudget.postgres.scale import takes_scale
 from pytest_perfbudget.postgres.templates import attach
 from pytest_perfbudget.session.against import child
-from pytest_perfbudget.session.against.child import NoReferenceError
+from pytest_perfbudget.session.against.child import NoReferenceError, OutOfTimeError
 from pytest_perfbudget.session.against.invocation import Invocation
 from pytest_perfbudget.session.against.parcel import Given, GivenTest, Order
 from pytest_perfbudget.session.against.worktree import Tree
@@ -114,17 +114,16 @@ class Scales:
             try:
                 found = self._run(scale)
             except NoReferenceError as error:
-                found = NoReferenceError(f"at {self.described(scale)} {error.what}", remedy=error.remedy)
+                found = type(error)(f"at {self.described(scale)} {error.what}", remedy=error.remedy)
             self._given[scale] = found
         if isinstance(found, NoReferenceError):
             raise found
         return found
 
     def _run(self, scale: int) -> Given:
-        cap = self._options.growth_cap
-        if self._spent >= cap:
-            words = f"nothing was run: smaller sizes have taken the {format_seconds(cap)} that all may (growth_cap)"
-            raise NoReferenceError(words)
+        may, left = f"{format_seconds(self._options.growth_cap)} that all may (growth_cap)", self._left
+        if left <= 0:
+            raise OutOfTimeError(f"nothing was run: smaller sizes have taken the {may}")
         tests, started = self._tests(), time.monotonic()
         order = Order.of(self._options, tests, scale=scale)
         try:
@@ -135,13 +134,20 @@ class Scales:
                 command = self._invocation.command(_HERE, tests, Path(private))
                 assert command is not None
                 environment = self._invocation.environment(os.environ)
-                return child.run(command, self._told(), self._invocation.folder, environment, order)
+                return child.run(command, self._told(), self._invocation.folder, environment, order, left)
+        except OutOfTimeError:
+            raise OutOfTimeError(f"its run of pytest did not end: all sizes have taken the {may}") from None
         except NoReferenceError:
             raise
         except PerfbudgetError as error:
             raise NoReferenceError(error.what, remedy=error.remedy) from None
         finally:
             self._spent += time.monotonic() - started
+
+    @property
+    def _left(self) -> float:
+        """The seconds that further sizes may take."""
+        return self._options.growth_cap - self._spent
 
     def _told(self) -> str:
         """For the launcher: ``sys.path`` is ours."""

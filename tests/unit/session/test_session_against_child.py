@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from test_session_against_parcel import ORDER
 
-from pytest_perfbudget.session.against.child import NoReferenceError, run
+from pytest_perfbudget.session.against.child import NoReferenceError, OutOfTimeError, run
 
 TOLD = json.dumps({"first": [], "moved": {}, "variable": ""})
 
@@ -51,6 +51,17 @@ def test_what_is_cut_short_is_nothing(tmp_path: Path) -> None:
         "    os.kill(os.getpid(), 9)\n"
     )
     assert called(tmp_path, str(tmp_path)).what == "its run of pytest was killed by SIGKILL"
+
+
+def test_what_does_not_end_in_time_is_ended(tmp_path: Path) -> None:
+    (tmp_path / "conftest.py").write_text(
+        "import os, pathlib, time\n"
+        f"pathlib.Path({str(tmp_path / 'pid')!r}).write_text(str(os.getpid()))\n"
+        "time.sleep(600)\n"
+    )
+    with pytest.raises(OutOfTimeError):
+        run([str(tmp_path)], TOLD, tmp_path, dict(os.environ), ORDER, 3.0)
+    assert not (tmp_path / "pid").exists() or gone(int((tmp_path / "pid").read_text()))
 
 
 def test_what_it_leaves_running_is_ended_too(tmp_path: Path) -> None:

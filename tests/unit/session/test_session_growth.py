@@ -16,7 +16,7 @@ from pytest_perfbudget.errors import At, SeedError
 from pytest_perfbudget.model import Environment, QueryEvidence, Statement, TestEvidence, Verdict, Work
 from pytest_perfbudget.postgres.seed import Seed
 from pytest_perfbudget.session.against import child
-from pytest_perfbudget.session.against.child import NoReferenceError
+from pytest_perfbudget.session.against.child import NoReferenceError, OutOfTimeError
 from pytest_perfbudget.session.against.invocation import Invocation
 from pytest_perfbudget.session.against.parcel import Given, GivenQuery, GivenTest, Order
 from pytest_perfbudget.session.growth import scales as scales_module
@@ -62,7 +62,7 @@ class World:
         self.ran: list[int] = []
         self.law: Law = lambda n: (4, "index")
         self.broken: dict[int, Given | NoReferenceError] = {}
-        self.clock = 0.0
+        self.clock = self.left = 0.0
         (tmp_path / "test_shop.py").touch()
         invocation = Invocation((), (), tmp_path, None, tmp_path, (), ())
         self.place = SimpleNamespace(
@@ -77,7 +77,8 @@ class World:
     def progress(self, what: str) -> Any:
         yield
 
-    def run(self, command: list[str], told: str, folder: Path, environment: dict[str, str], order: Order) -> Given:
+    def run(self, *arguments: Any) -> Given:
+        order, self.left = arguments[-2:]
         self.ran.append(order.scale)
         self.clock += 10
         found = self.broken.get(order.scale) or given(order, self.law)
@@ -134,6 +135,35 @@ def test_after_the_cap_nothing_is_run(world: World) -> None:
     )
 
 
+def test_a_run_that_does_not_end_is_ended_by_the_cap(world: World) -> None:
+    world.scales._options = Options(world.options.root, "r" * 32, growth_cap=25.0)
+    world.broken[4000] = OutOfTimeError("its run of pytest did not end in time")
+    _, (finding,) = world.judge()
+    assert (world.ran, world.left) == ([1000, 4000], 15)
+    assert finding.message == (
+        "growth: at scale 4,000 its run of pytest did not end: all sizes have taken the 25 s that all may (growth_cap)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("largest", "words"),
+    [
+        (OutOfTimeError("its run of pytest did not end in time"), None),
+        (NoReferenceError("its run of pytest ended with exit code 3"), "its run of pytest ended with exit code 3"),
+        (Given({TEST: GivenTest("orders.recent", failed="fails: assert 1 == 2")}), "the test fails: assert 1 == 2"),
+    ],
+    ids=["no time", "no run", "a test that fails"],
+)
+def test_enough_sizes_judge_if_time_alone_kept_it_from_a_larger_one(
+    world: World, largest: Any, words: str | None
+) -> None:
+    world.scales._options = Options(world.options.root, "r" * 32, growth_sizes=(1000, 4000, 16_000, 64_000, 256_000))
+    world.broken[256_000] = largest
+    evidence, findings = world.judge()
+    assert [one.message for one in findings] == ([f"growth: at scale 256,000 {words}"] if words else [])
+    assert len(evidence.growth) == (0 if words else 3)
+
+
 @pytest.mark.parametrize(
     ("broken", "words"),
     [
@@ -152,7 +182,7 @@ def test_a_size_that_fails_is_said_and_not_run_again(world: World, broken: Any, 
         assert finding.verdict is Verdict.UNJUDGED
         assert finding.message.startswith(f"growth: at scale 4,000 {words}")
         assert evidence.growth == ()
-    assert world.ran == [1000, 4000, 16_000, 64_000]
+    assert world.ran == [1000, 4000]
 
 
 def test_a_table_that_does_not_grow_is_said(world: World) -> None:
