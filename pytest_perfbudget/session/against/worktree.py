@@ -77,17 +77,19 @@ def checked_out(commit: Commit) -> Iterator[Tree]:
 
 
 def _remove(top: Path, place: Path) -> None:
+    """Nothing is pruned: git would forget worktrees of the user's on a disk that is not there now."""
     git(top, "worktree", "remove", "--force", "--force", str(place / "tree"))
     shutil.rmtree(place, ignore_errors=True)
-    git(top, "worktree", "prune")
 
 
 def _sweep(top: Path) -> None:
-    """Worktrees of ours whose run holds their lock no more."""
+    """Worktrees of ours whose run holds their lock no more, and those whose folder somebody has cleaned away."""
     listed = git(top, "worktree", "list", "--porcelain").stdout.decode(errors="replace").splitlines()
     for place in (Path(line.removeprefix("worktree ")).parent for line in listed if line.startswith("worktree ")):
-        if not place.name.startswith(_PREFIX) or not (place / _LOCK).exists():
+        if not place.name.startswith(_PREFIX):
             continue
-        if (held := locks.try_lock(place / _LOCK)) is not None:
+        if not place.exists():
+            _remove(top, place)
+        elif (place / _LOCK).exists() and (held := locks.try_lock(place / _LOCK)) is not None:
             _remove(top, place)
             os.close(held)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -47,6 +48,25 @@ def test_a_worktree_holds_what_was_committed_and_is_removed(checkout: Path, fail
     assert len(git(checkout, "worktree", "list").splitlines()) == 1
     assert (checkout / "a.txt").read_text() == "edited"
     assert not (checkout / "hooked").exists()
+
+
+def test_a_worktree_of_the_users_that_is_away_is_not_forgotten(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """On a disk that is unplugged, say."""
+    folder = tmp_path_factory.mktemp("disk") / "theirs"
+    git(checkout, "worktree", "add", "-q", "-b", "theirs", str(folder))
+    folder.rename(folder.with_name("unplugged"))
+    with checked_out(Commit.of(checkout, "main")):
+        pass
+    assert str(folder) in git(checkout, "worktree", "list")
+    folder.with_name("unplugged").rename(folder)
+    assert git(folder, "status", "--short") == ""
+
+
+def test_one_of_ours_whose_folder_was_cleaned_away_is_forgotten(checkout: Path) -> None:
+    with checked_out(Commit.of(checkout, "main")) as cleaned:
+        shutil.rmtree(cleaned.folder.parent)
+        with checked_out(Commit.of(checkout, "main")):
+            assert str(cleaned.folder) not in git(checkout, "worktree", "list")
 
 
 def test_the_nearest_ref_is_offered(checkout: Path) -> None:
