@@ -4,8 +4,9 @@ Quantiles: order statistics, exact and free of assumptions about the distributio
 q-quantile is binomial(n, q), so P(x(k) ≥ ξq) ≥ P(Bin(n, q) ≤ k−1) and P(x(k) ≤ ξq) ≥ P(Bin(n, q) ≥ k)
 (Conover, Practical Nonparametric Statistics, 3rd ed., §3.2; Hahn and Meeker, Statistical Intervals, §5.2).
 
-Means: no bound of a mean is free of assumptions. Johnson's modified t corrects for skewness, which latencies have
-(N. J. Johnson, Modified t Tests and Confidence Intervals for Asymmetrical Populations, JASA 73, 1978).
+Means: no bound of a mean is free of assumptions. Hall's transformation of t corrects for skewness, which latencies have
+(P. Hall, On the Removal of Skewness by Transformation, JRSS B 54, 1992). It is monotone, so that the bounds enclose the
+mean even where one sample is far from all others; those of Johnson's modified t (JASA 73, 1978) do not.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from pytest_perfbudget.model import Latency
 QUANTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 MEAN_NEEDS = 30
 """Fewest samples for a bound of the mean: below, the skewness is not known well enough to correct for it."""
+_SYMMETRICAL = 1e-6
+"""Skewness that counts as none: what it changes would be lost in rounding."""
 
 
 def percentile(samples: Sequence[float], q: float) -> float:
@@ -64,21 +67,26 @@ def needed(q: float, confidence: float) -> int:
 def mean_bounds(samples: Sequence[float], confidence: float) -> tuple[float, float]:
     """Lower and upper bound of the mean, each with ``confidence`` of its own; ∓∞ below :data:`MEAN_NEEDS` samples.
 
-    Approximate: it rests on the central limit theorem with Johnson's correction κ₃/(6s²n) + κ₃t²/(3s²n).
+    Approximate: it rests on the central limit theorem, with Hall's correction for the skewness.
     """
     n = len(samples)
     if n < MEAN_NEEDS:
         return (-math.inf, math.inf)
     centre = mean(samples)
-    deviations = [sample - centre for sample in samples]
-    variance = math.fsum(d * d for d in deviations) / (n - 1)
-    if variance == 0:
+    deviation = math.sqrt(math.fsum((sample - centre) ** 2 for sample in samples) / (n - 1))
+    if deviation == 0:
         return (centre, centre)
-    third = math.fsum(d * d * d for d in deviations) / n
-    t = student(confidence, n - 1)
-    shift = third / (variance * n) * (1 / 6 + t * t / 3)
-    half = t * math.sqrt(variance / n)
-    return (centre + shift - half, centre + shift + half)
+    skewness = math.fsum(((sample - centre) / deviation) ** 3 for sample in samples) / n
+    half = student(confidence, n - 1) / math.sqrt(n)
+    low, high = (centre - deviation * _skewed(side, skewness, n) for side in (half, -half))
+    return low, high
+
+
+def _skewed(distance: float, skewness: float, n: int) -> float:
+    """The w for which w + γw²/3 + γ²w³/27 + γ/6n is ``distance``: symmetrical as that is, w is not."""
+    if abs(skewness) < _SYMMETRICAL:
+        return distance
+    return 3 / skewness * (math.cbrt(1 + skewness * (distance - skewness / (6 * n))) - 1)
 
 
 def share_bounds(found: int, of: int, confidence: float) -> tuple[float, float]:

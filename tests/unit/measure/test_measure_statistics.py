@@ -91,6 +91,34 @@ def test_the_mean_of_skewed_samples_is_covered() -> None:
     assert high / runs == pytest.approx(0.95, abs=0.02)
 
 
+@given(st.lists(st.floats(1e-6, 10.0), min_size=s.MEAN_NEEDS, max_size=150), confidences)
+def test_bounds_enclose_the_mean(values: list[float], confidence: float) -> None:
+    low, high = s.mean_bounds(values, confidence)
+    assert low <= s.mean(values) + 1e-12
+    assert s.mean(values) - 1e-12 <= high
+
+
+def test_one_execution_that_was_held_up_proves_no_slow_mean() -> None:
+    """47 of a millisecond and one of a hundred, a mean of 3.06 ms: another 48 may well have none."""
+    low, high = s.mean_bounds([0.001] * 47 + [0.1], 0.9995)
+    assert low < 0.001
+    assert 0.01 < high < 0.1
+
+
+@given(st.floats(-8, 8), st.floats(0.01, 1), st.integers(s.MEAN_NEEDS, 1000))
+def test_what_is_skewed_is_what_the_equation_says(skewness: float, distance: float, n: int) -> None:
+    w = s._skewed(distance, skewness, n)
+    found = w + skewness * w**2 / 3 + skewness**2 * w**3 / 27 + skewness / (6 * n)
+    assert found == pytest.approx(distance, abs=1e-6)
+
+
+def test_a_mean_within_its_budget_is_not_beyond_it_by_executions_that_are_held_up() -> None:
+    """One of 100 takes a hundred times as long, and the mean is 1.99; 48 of them are above 2 in three cases of eight."""
+    draw, runs = random.Random(7), 2000
+    series = ([100.0 if draw.random() < 0.01 else 1.0 for _ in range(48)] for _ in range(runs))
+    assert sum(s.mean_bounds(one, 0.9995)[0] > 2 for one in series) <= 2
+
+
 def test_the_mean_of_few_samples_has_no_bound() -> None:
     assert s.mean_bounds([1.0] * (s.MEAN_NEEDS - 1), 0.95) == (-math.inf, math.inf)
     assert s.mean_bounds([1.0] * s.MEAN_NEEDS, 0.95) == (1.0, 1.0)
