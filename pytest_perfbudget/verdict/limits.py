@@ -100,12 +100,3 @@ def _culprit(key: str, queries: Sequence[QueryEvidence]) -> QueryEvidence:
         return float(repeated(query.executions) if key == "queries.repeated" else query.calls)
 
     return max(queries, key=share)
-
-
-def check_latency(
-    budget: Budget, queries: Sequence[QueryEvidence], beyond: Mapping[str, Sequence[Finding]]
-) -> list[Finding]:
-    """The findings of the sampler for the statements of this budget; ``beyond`` is keyed by query."""
-    if not any(key.startswith("latency.") for key in budget.limits):
-        return []
-    return [finding for query in queries for finding in beyond.get(query.key, ())]
