@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING, Literal
@@ -146,6 +146,10 @@ class Budget:
         shown = self.clauses or self.rules or self.queries or self.growth
         others = shown or self.route or self.plan_generic or self.latency_regress or self.latency_baseline
         return bool(self.limits) and not others and all(key.startswith("cache.") for key in self.limits)
+
+    def concerning(self, names: Collection[str]) -> tuple[Budget, ...]:
+        """Itself, and what it narrows to statements of these names."""
+        return (self, *(narrowed for name, narrowed in self.queries.items() if name in names))
 
     def tables(self) -> tuple[tuple[str, At], ...]:
         """Every table a clause names, nested queries included, with the clause's place; in the order written."""

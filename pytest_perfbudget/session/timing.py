@@ -61,9 +61,8 @@ def _limits(budget: Budget, query: QueryEvidence) -> Mapping[str, Limit]:
     """The strictest latency limits that concern this query, by quantile; none for what is never planned."""
     if kind(query.executions[0].sql) is Kind.UTILITY:
         return {}
-    concerned = [budget, *(narrowed for name, narrowed in budget.queries.items() if name in query.names)]
     found: dict[str, Limit] = {}
-    for one in concerned:
+    for one in budget.concerning(query.names):
         for key, limit in one.limits.items():
             name = key.removeprefix("latency.")
             if key.startswith("latency.") and (name not in found or limit.value < found[name].value):

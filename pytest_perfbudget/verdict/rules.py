@@ -32,7 +32,7 @@ def asked(budget: Budget, queries: Iterable[QueryEvidence], rules: Iterable[Rule
     needs: dict[str, frozenset[Need]] = {}
     for query in queries:
         found: set[Need] = set()
-        for one in (budget, *(narrowed for name, narrowed in budget.queries.items() if name in query.names)):
+        for one in budget.concerning(query.names):
             found.update(need for code in _named(one) if code in by_code for need in by_code[code].needs)
             found.update({"generic"} if one.plan_generic else ())
         needs[query.key] = frozenset(found)

@@ -118,8 +118,8 @@ def judge_sizes(budget: Budget, evidence: TestEvidence, sized: Sequence[Sized]) 
 
 def limit_of(budget: Budget, query: QueryEvidence) -> GrowthLimit | None:
     """The strictest that concerns the query."""
-    concerned = [budget, *(narrowed for name, narrowed in budget.queries.items() if name in query.names)]
-    return min((one.growth for one in concerned if one.growth), key=lambda limit: limit.bound.rank, default=None)
+    held = (one.growth for one in budget.concerning(query.names) if one.growth)
+    return min(held, key=lambda limit: limit.bound.rank, default=None)
 
 
 def _of_query(query: QueryEvidence, limit: GrowthLimit, sized: Sequence[Sized]) -> Iterator[Judged]:

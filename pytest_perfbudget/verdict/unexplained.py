@@ -55,8 +55,7 @@ def check_unexplained(budget: Budget, queries: Sequence[QueryEvidence]) -> Itera
 
 def _promise(budget: Budget, query: QueryEvidence) -> At | None:
     """Where the budget, or a narrowing that the query falls under, first says something of plans."""
-    concerned = [budget, *(narrowed for name, narrowed in budget.queries.items() if name in query.names)]
-    for one in concerned:
+    for one in budget.concerning(query.names):
         places = [clause.at for clause in one.clauses] + [rule.at for rule in one.rules.values() if rule.on]
         if one.plan_generic:
             places.append(one.plan_generic)

@@ -58,8 +58,7 @@ def _asked(budget: Budget, evidence: TestEvidence, history: History) -> dict[str
     """The strictest margin that concerns each query; nothing of what is never planned."""
     held: dict[str, Slowdown] = {}
     for query in evidence.queries:
-        concerned = [budget, *(narrowed for name, narrowed in budget.queries.items() if name in query.names)]
-        margins = [one.latency_baseline for one in concerned if one.latency_baseline]
+        margins = [one.latency_baseline for one in budget.concerning(query.names) if one.latency_baseline]
         if margins and kind(query.executions[0].sql) is not Kind.UTILITY:
             held[query.key] = min(margins, key=lambda one: one.share)
     queries = [query for query in evidence.queries if query.key in held]
