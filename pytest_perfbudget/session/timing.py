@@ -19,10 +19,12 @@ from pytest_perfbudget.model import Finding, Latency, QueryEvidence, TestEvidenc
 from pytest_perfbudget.model.resources import Benchmarked
 from pytest_perfbudget.postgres.backends import waiting
 from pytest_perfbudget.session.place import Place
-from pytest_perfbudget.statements import Kind, kind, one_line
+from pytest_perfbudget.statements import one_line
 from pytest_perfbudget.units import format_seconds
 from pytest_perfbudget.verdict.benchmark import LATENCIES, check_benchmark
+from pytest_perfbudget.verdict.bounded import unjudged
 from pytest_perfbudget.verdict.gather import site_of
+from pytest_perfbudget.verdict.unexplained import NONE_PLANNED, is_planned, not_timed, of_nothing_planned
 
 _WIDTH = 60
 """Characters of a statement in the line that says it is being timed."""
@@ -45,11 +47,15 @@ def time_queries(
         findings += found
         evidence = replace(evidence, used=evidence.used + used)
         budget = replace(budget, limits={key: one for key, one in budget.limits.items() if key not in LATENCIES})
+    nothing = of_nothing_planned(budget, evidence.queries)
+    findings += [
+        unjudged(limit, NONE_PLANNED) for one in nothing for key, limit in one.limits.items() if key in LATENCIES
+    ]
     timed = []
     for query in evidence.queries:
         limits = _limits(budget, query)
-        if disturbed and limits:
-            findings += [_unjudged(query, limit, disturbed) for limit in limits.values()]
+        if limits and (why := disturbed or not_timed(query)):
+            findings += [_unjudged(query, limit, why) for limit in limits.values()]
             limits = {}
         after, one = _time(query, limits, budget, place) if limits else (query, [])
         timed.append(after)
@@ -59,7 +65,7 @@ def time_queries(
 
 def _limits(budget: Budget, query: QueryEvidence) -> Mapping[str, Limit]:
     """The strictest latency limits that concern this query, by quantile; none for what is never planned."""
-    if kind(query.executions[0].sql) is Kind.UTILITY:
+    if not is_planned(query):
         return {}
     found: dict[str, Limit] = {}
     for one in budget.concerning(query.names):

@@ -82,6 +82,11 @@ def _figure(stored: Stored) -> str:
     return f"{stored.figure:.3g}" + (f", on new connections {stored.again:.3g}" if stored.again else "")
 
 
+def whole(held: Slowdown, why: str) -> Finding:
+    """Of a test none of whose statements has a figure."""
+    return Finding(KEY, Verdict.UNJUDGED, f"{KEY}: {why}", metric=KEY, budget_at=held.at)
+
+
 def unjudged(query: QueryEvidence, held: Slowdown, why: str) -> Finding:
     """Of one statement, with the reason."""
     return unjudged_statement(KEY, query, held.at, why)

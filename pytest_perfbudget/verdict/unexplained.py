@@ -10,6 +10,8 @@ from pytest_perfbudget.errors import At
 from pytest_perfbudget.model import Finding, QueryEvidence, Statement, Verdict
 from pytest_perfbudget.statements import Kind, kind
 
+NONE_PLANNED = "none of its statements is planned: there is nothing to execute again"
+
 _SQLSTATE = re.compile(r"[0-9A-Z]{5}")
 _QUERY = re.compile(r"\s*copy\s*\(", re.IGNORECASE)
 
@@ -32,6 +34,28 @@ def _why(statement: Statement, kinds: Kind) -> str | None:
 def _plans(statement: Statement) -> bool:
     """Whether a utility statement has a query that is planned: DECLARE, and COPY of a query."""
     return statement.fetched == "cursor" or bool(_QUERY.match(statement.sql))
+
+
+def is_planned(query: QueryEvidence) -> bool:
+    """Whether it has a plan, or should have one: of utility statements DECLARE, COPY of a query, and what executes others
+    (CALL, EXECUTE)."""
+    first = query.executions[0]
+    return kind(first.sql) is not Kind.UTILITY or bool(query.plans) or _plans(first)
+
+
+def not_timed(query: QueryEvidence) -> str:
+    """Why a statement that is planned is not executed again for the clock; empty where it is."""
+    sql = query.executions[0].sql
+    if kind(sql) is not Kind.UTILITY:
+        return ""
+    return f"only SELECT, INSERT, UPDATE, DELETE and MERGE are timed, not {sql.split(maxsplit=1)[0].upper()}"
+
+
+def of_nothing_planned(budget: Budget, queries: Sequence[QueryEvidence]) -> Iterator[Budget]:
+    """The budget, and narrowings of it, none of whose statements is planned, though there are some."""
+    parts = [(budget, queries)]
+    parts += [(one, [query for query in queries if name in query.names]) for name, one in budget.queries.items()]
+    return (one for one, its in parts if its and not any(map(is_planned, its)))
 
 
 def check_unexplained(budget: Budget, queries: Sequence[QueryEvidence]) -> Iterator[Finding]:

@@ -21,8 +21,8 @@ from pytest_perfbudget.session.place import Place
 from pytest_perfbudget.session.stored.history import History
 from pytest_perfbudget.session.stored.machine import machine
 from pytest_perfbudget.session.timing import capped
-from pytest_perfbudget.statements import Kind, kind
-from pytest_perfbudget.verdict.stored import beyond, compared, confirmed, unjudged
+from pytest_perfbudget.verdict.stored import beyond, compared, confirmed, unjudged, whole
+from pytest_perfbudget.verdict.unexplained import NONE_PLANNED, is_planned, not_timed, of_nothing_planned
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +45,12 @@ def compare_with_runs(
         BaselineError: a recorded run cannot be read.
     """
     asked = _asked(budget, evidence, history)
+    of_none = [one.latency_baseline for one in of_nothing_planned(budget, evidence.queries) if one.latency_baseline]
     why = {key: words for key, one in asked.items() if (words := _not_now(one, budget, history, disturbed))}
     measured, failed = _measured({key: one for key, one in asked.items() if key not in why}, place)
     why |= failed
-    findings = [unjudged(asked[key].query, asked[key].held, words) for key, words in why.items()]
+    findings = [whole(held, NONE_PLANNED) for held in of_none]
+    findings += [unjudged(asked[key].query, asked[key].held, words) for key, words in why.items()]
     found = (beyond(asked[key].query, asked[key].held, stored) for key, stored in measured.items())
     queries = tuple(replace(query, stored=measured.get(query.key)) for query in evidence.queries)
     return replace(evidence, queries=queries) if asked else evidence, (*findings, *filter(None, found))
@@ -59,7 +61,7 @@ def _asked(budget: Budget, evidence: TestEvidence, history: History) -> dict[str
     held: dict[str, Slowdown] = {}
     for query in evidence.queries:
         margins = [one.latency_baseline for one in budget.concerning(query.names) if one.latency_baseline]
-        if margins and kind(query.executions[0].sql) is not Kind.UTILITY:
+        if margins and is_planned(query):
             held[query.key] = min(margins, key=lambda one: one.share)
     queries = [query for query in evidence.queries if query.key in held]
     recorded = history.of(evidence.test, queries, evidence.environment) if queries else {}
@@ -70,6 +72,8 @@ def _not_now(one: Asked, budget: Budget, history: History, disturbed: str | None
     """Why a statement is not measured, empty if it is."""
     if disturbed:
         return disturbed
+    if why := not_timed(one.query):
+        return why
     if one.query.writes and not budget.latency_writes:
         return "the statement writes; latency.writes = true times it"
     if len(one.recorded) < NEEDED and not history.records:

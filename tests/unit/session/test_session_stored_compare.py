@@ -102,6 +102,7 @@ def compared(
     return compare.compare_with_runs(budget, now, place, given, disturbed)
 
 
+DECLARE = Statement("DECLARE c CURSOR FOR SELECT 1", fetched="cursor")
 SIX = History(2.0, 2.0, 2.0, 2.0, 2.0, 2.0)
 
 
@@ -118,6 +119,20 @@ def test_a_figure_is_that_of_the_statement_beside_its_references() -> None:
     assert stored
     assert (found, stored.verdict, stored.runs, stored.machine) == ((), "same", 6, "cpu")
     assert stored.figure == pytest.approx(2.0)
+
+
+@pytest.mark.parametrize(
+    ("sent", "why"),
+    [
+        (DECLARE, "only SELECT, INSERT, UPDATE, DELETE and MERGE are timed, not DECLARE"),
+        (Statement("BEGIN"), "none of its statements is planned: there is nothing to execute again"),
+    ],
+)
+def test_a_margin_that_nothing_is_held_to_is_said(sent: Statement, why: str) -> None:
+    server = Server(lambda sql, n: 0.002)
+    _, (finding,) = compared(held(), evidence(sent), server, SIX)
+    assert (finding.verdict, finding.message) == (Verdict.UNJUDGED, f"latency.baseline: {why}")
+    assert server.connections == 0
 
 
 def test_what_it_waits_for_a_processor_is_not_in_the_figure(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from types import SimpleNamespace
 
 import psycopg
@@ -135,6 +136,30 @@ def test_a_statement_that_writes_is_timed_on_request_and_undone() -> None:
     place = Place(0.001)
     assert words(place, budget(p50=1.0, writes=True), writes) == []
     assert place.undone == [True]
+
+
+def test_a_limit_that_nothing_is_held_to_is_said() -> None:
+    """A server-side cursor is planned and not executed again; of BEGIN nothing is."""
+    cursor = Statement("DECLARE c CURSOR FOR SELECT 1", fetched="cursor")
+    (read,) = evidence().queries
+    streamed = replace(evidence(), queries=(replace(read, executions=(cursor,)),))
+    assert words(Place(), budget(p50=1.0), streamed) == [
+        "unjudged: latency.p50: only SELECT, INSERT, UPDATE, DELETE and MERGE are timed, not DECLARE"
+    ]
+    begin = replace(read, id="b", executions=(Statement("BEGIN"),))
+    nothing = "none of its statements is planned: there is nothing to execute again"
+    assert words(Place(), budget(p50=1.0, mean=1.0), replace(evidence(), queries=(begin,))) == [
+        f"unjudged: latency.{key}: {nothing}" for key in ("p50", "mean")
+    ]
+    assert words(Place(0.001), budget(p50=1.0), replace(evidence(), queries=(begin, read))) == []
+
+
+def test_a_narrowing_that_nothing_is_held_to_is_said_where_it_has_statements() -> None:
+    narrowed = {name: budget(p50=1.0) for name in ("begin", "elsewhere")}
+    begin = replace(evidence("BEGIN").queries[0], id="b", names=frozenset({"begin"}))
+    both = replace(evidence(), queries=(begin, *evidence().queries))
+    (said,) = words(Place(), replace(budget(), queries=narrowed), both)
+    assert said.startswith("unjudged: latency.p50: none of its statements is planned")
 
 
 def test_what_is_another_statement_than_in_the_test_is_not_timed() -> None:
