@@ -27,7 +27,7 @@ _QUIET = {"xdist": "-n0", "pytest_cov": "--no-cov"}
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """A statement of a test, with the parameters it had last."""
+    """A statement of a test, with the parameters it had last, in the case it is of, if any."""
 
     test: str
     budget: str
@@ -35,8 +35,9 @@ class Sent:
 
     @property
     def name(self) -> str:
-        """As it is shown: ``tests/test_orders.py::test_recent: SELECT …``."""
-        return f"{self.test}: {one_line(self.statement.sql)}"
+        """As it is shown: ``tests/test_orders.py::test_recent: SELECT …``, another one for each case."""
+        case = f" case {self.statement.case}" if self.statement.case else ""
+        return f"{self.test}{case}: {one_line(self.statement.sql)}"
 
 
 def run(options: Options, arguments: Sequence[str]) -> Given:

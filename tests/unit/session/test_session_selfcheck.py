@@ -28,10 +28,11 @@ def given(*sent: Statement, failed: str = "", writes: bool = False) -> Given:
 
 
 def test_one_text_with_its_parameters_is_replayed_once() -> None:
-    twice = given(Statement(READ, (b"1",)), Statement(READ, (b"1",)), Statement(READ, (b"2",)))
-    found, why = statements(twice)
+    """Each by a name of its own: trials are kept by it."""
+    sent = [Statement(READ, (value,), case=case) for value, case in ((b"1", None), (b"1", "one"), (b"2", "two"))]
+    found, why = statements(given(*sent))
     assert [one.statement.params for one in found] == [(b"1",), (b"2",)]
-    assert {one.name for one in found} == {f"test_x.py::test_x: {READ}"}
+    assert [one.name for one in found] == [f"test_x.py::test_x: {READ}", f"test_x.py::test_x case two: {READ}"]
     assert why == {}
 
 
