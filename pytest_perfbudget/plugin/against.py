@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
@@ -17,8 +18,17 @@ if TYPE_CHECKING:
     from pytest_perfbudget.plugin.marker import Marked
     from pytest_perfbudget.session.promises import Promises
 
-_QUIET = {"xdist": "-n0", "_cov": "--no-cov", "randomly": "--randomly-dont-reorganize"}
-"""Other plugins, by the names they register under, and the option that keeps each from the reference's run."""
+_QUIET = {
+    "xdist": "-n0",
+    "_cov": "--no-cov",
+    "randomly": "--randomly-dont-reorganize",
+    "logging": f"--log-file={os.devnull}",
+    "benchmark": "--benchmark-disable",
+}
+"""Other plugins, by the names they register under, and the option that keeps each from the reference's run, or its
+files from ours."""
+_NOT_WITH = {"benchmark": "benchmark_only"}
+"""Options that do not go together with those."""
 
 
 def invocation(config: pytest.Config, arguments: Mapping[str, Any], exported: tuple[str, ...]) -> Invocation:
@@ -28,7 +38,7 @@ def invocation(config: pytest.Config, arguments: Mapping[str, Any], exported: tu
     given = [str(argument) for argument in called]
     return Invocation(
         arguments=without_paths(given, [str(path) for path in arguments.get("file_or_dir") or ()]),
-        quiet=("--maxfail=0", *(option for name, option in _QUIET.items() if _there(config, name))),
+        quiet=("--maxfail=0", *_quiet(config, arguments)),
         root=config.rootpath,
         inifile=config.inipath,
         folder=config.invocation_params.dir,
@@ -36,6 +46,12 @@ def invocation(config: pytest.Config, arguments: Mapping[str, Any], exported: tu
         exported=exported,
         caches=_there(config, "cacheprovider"),
     )
+
+
+def _quiet(config: pytest.Config, arguments: Mapping[str, Any]) -> Iterator[str]:
+    for name, option in _QUIET.items():
+        if _there(config, name) and not arguments.get(_NOT_WITH.get(name, "")):
+            yield option
 
 
 def _there(config: pytest.Config, name: str) -> bool:

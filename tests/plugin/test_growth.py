@@ -70,6 +70,38 @@ def test_without_its_index_it_fails_with_the_curve_and_the_index_tried(shop: Sho
     matches(SNAPSHOTS / "growth.txt", steady(failure(done.text)))
 
 
+WRITES = """
+import logging
+import os
+
+import pytest
+from shop import recent
+
+@pytest.fixture
+def log():
+    logging.getLogger().info("%s", os.getpid())
+    yield
+    logging.getLogger().info("%s", os.getpid())
+
+@pytest.mark.perf_budget("orders.recent")
+def test_recent(log, benchmark):
+    assert len(benchmark(recent, 7)) == 20
+"""
+LOG = '[tool.pytest.ini_options]\nlog_file = "shop.log"\nlog_file_level = "INFO"\nlog_file_format = "%(message)s"\n'
+
+
+def test_other_sizes_leave_alone_what_the_run_writes(shop: Shop) -> None:
+    """Their log is not its log, and what is fast among a thousand rows is no benchmark of the suite."""
+    shop.without = tuple(name for name in shop.without if name != "benchmark")
+    shop.write(**{"pyproject.toml": PROJECT + LOG, "test_shop.py": WRITES})
+    done = shop.run("--benchmark-autosave", "--benchmark-max-time=0.001")
+    assert done.code == 0, done.text
+    assert len(done.report["tests"][0]["growth"]) == 4
+    log = (shop.path / "shop.log").read_text().splitlines()
+    assert (len(log), len(set(log))) == (2, 1), log
+    assert len(list((shop.path / ".benchmarks").rglob("*.json"))) == 1
+
+
 PLAIN = """
 CREATE TABLE customers (id serial PRIMARY KEY, name text UNIQUE NOT NULL);
 INSERT INTO customers (name) SELECT 'c' || i FROM generate_series(1, 60) i;
