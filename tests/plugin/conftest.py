@@ -42,6 +42,20 @@ def test_recent():
     assert len(recent(42)) == 20
 """
 
+TWO = """
+import pytest
+from shop import close, recent
+
+@pytest.mark.perf_budget("orders.recent")
+def test_recent():
+    assert len(recent(42)) == 20
+
+@pytest.mark.perf_budget("orders.close")
+def test_close():
+    close(7)
+"""
+"""A test that reads, and one that writes."""
+
 BUDGET = """
 [recent]
 plan.require = ["Index Access on orders"]

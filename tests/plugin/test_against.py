@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Outcome, Shop
+from conftest import TWO, Outcome, Shop
 from snapshots import matches
 
 from pytest_perfbudget.measure.paired import FRESH_PAIRS as FRESH
@@ -42,18 +42,6 @@ def by_its_text(self):
 Execute.__call__ = by_its_text
 """
 REGRESS = '[suite]\nlatency.regress = "10%"\n'
-TWO = """
-import pytest
-from shop import close, recent
-
-@pytest.mark.perf_budget("orders.recent")
-def test_recent():
-    assert len(recent(42)) == 20
-
-@pytest.mark.perf_budget("orders.close")
-def test_close():
-    close(7)
-"""
 
 
 class Repository(Shop):

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import Outcome, Shop
+from conftest import TWO, Outcome, Shop
 from snapshots import matches
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
@@ -30,18 +30,6 @@ def by_its_text(self):
     return 0.002 * (1.4 if "slower" in self._statement.sql else 1.0)
 
 Replay.__call__ = by_its_text
-"""
-TWO = """
-import pytest
-from shop import close, recent
-
-@pytest.mark.perf_budget("orders.recent")
-def test_recent():
-    assert len(recent(42)) == 20
-
-@pytest.mark.perf_budget("orders.close")
-def test_close():
-    close(7)
 """
 
 
