@@ -87,6 +87,11 @@ def sql(name: str, bound: str, within: bool, text: str, *params: str) -> Case:
     return Case(name, bound, within, f"rows(db, {', '.join([repr(text), *params])})")
 
 
+def loop(name: str, bound: str, within: bool, over: str, each: str) -> Case:
+    """A statement for each row of another, with its only column."""
+    return Case(name, bound, within, f"for (one,) in rows(db, {over!r}):\n    rows(db, {each!r}, one)")
+
+
 LOG = "O(log n)"
 CASES = (
     sql("lookup_by_key", LOG, True, "select * from orders where id = %s", "42"),
@@ -116,12 +121,12 @@ rows(db, "select * from orders where (created, id) < (%s, %s) order by created d
     ),
     sql("exists_for_one", LOG, True, "select exists (select from orders where customer_id = %s)", "9"),
     sql("sum_of_a_customer", LOG, True, "select sum(total) from orders where customer_id = %s", "11"),
-    Case(
+    loop(
         "loop_over_a_page",
         LOG,
         True,
-        """for (customer,) in rows(db, "select customer_id from orders order by id desc limit 20"):
-    rows(db, "select name from customers where id = %s", customer)""",
+        "select customer_id from orders order by id desc limit 20",
+        "select name from customers where id = %s",
     ),
     sql("update_by_key", LOG, True, "update orders set total = 1 where id = %s returning id", "42"),
     sql("count_of_all", "O(n)", True, "select count(*) from bare"),
@@ -132,13 +137,7 @@ rows(db, "select * from orders where (created, id) < (%s, %s) order by created d
         "select c.region, sum(o.total) from orders o join customers c on c.id = o.customer_id group by c.region",
     ),
     sql("sort_of_all", "O(n log n)", True, "select id from bare order by total, id"),
-    Case(
-        "loop_over_all_tags",
-        "O(n)",
-        True,
-        """for (tag,) in rows(db, "select id from tags"):
-    rows(db, "select name from tags where id = %s", tag)""",
-    ),
+    loop("loop_over_all_tags", "O(n)", True, "select id from tags", "select name from tags where id = %s"),
     sql("pairs_of_tags", "O(n^2)", True, "select count(*) from tags a join tags b on a.weight < b.weight"),
     # Beyond.
     sql("cast_of_a_key", LOG, False, "select * from orders where id::text = %s", "'42'"),
@@ -167,12 +166,8 @@ rows(db, "select * from orders where (created, id) < (%s, %s) order by created d
     ),
     sql("best_customers", LOG, False, "select customer_id, count(*) from orders group by 1 order by 2 desc limit 5"),
     sql("pairs_of_tags_in_a_line", "O(n)", False, "select count(*) from tags a join tags b on a.weight < b.weight"),
-    Case(
-        "loop_over_all_open",
-        LOG,
-        False,
-        """for (tag,) in rows(db, "select id from tags where weight >= 0"):
-    rows(db, "select name from tags where id = %s", tag)""",
+    loop(
+        "loop_over_all_open", LOG, False, "select id from tags where weight >= 0", "select name from tags where id = %s"
     ),
     Case(
         "loop_by_chunks",
@@ -182,13 +177,7 @@ rows(db, "select * from orders where (created, id) < (%s, %s) order by created d
 for start in range(0, end, 500):
     rows(db, "select id from orders where id > %s order by id limit 500", start)""",
     ),
-    Case(
-        "scan_for_each_row",
-        "O(n)",
-        False,
-        """for (name,) in rows(db, "select name from tags"):
-    rows(db, "select weight from tags where name = %s", name)""",
-    ),
+    loop("scan_for_each_row", "O(n)", False, "select name from tags", "select weight from tags where name = %s"),
     sql("update_without_index", LOG, False, "update bare set total = 1 where code = %s returning id", "'c00000042'"),
     sql("distinct_of_all", LOG, False, "select distinct customer_id from bare"),
 )
@@ -256,12 +245,12 @@ for page in range(5):
         'rows(db, "select * from orders order by created, id limit 20 offset %s", last(db) - 20)',
     ),
     sql("neighbours", "O(n)", False, "select count(*) from customers a join customers b using (region)"),
-    Case(
+    loop(
         "loop_over_a_region",
         LOG,
         False,
-        """for (customer,) in rows(db, "select id from customers where region = 3"):
-    rows(db, "select count(*) from orders where customer_id = %s", customer)""",
+        "select id from customers where region = 3",
+        "select count(*) from orders where customer_id = %s",
     ),
     sql("a_day", LOG, False, "select * from orders where date_trunc('day', created) = '2026-01-01'"),
     sql("a_value_or_nothing", LOG, False, "select * from orders where coalesce(code, '') = 'c00000042'"),
