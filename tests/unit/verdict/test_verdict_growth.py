@@ -123,6 +123,18 @@ def test_a_write_that_was_not_counted_is_unjudged() -> None:
     assert [finding.verdict for finding in findings] == [Verdict.UNJUDGED]
 
 
+@pytest.mark.parametrize("counted", [True, False])
+def test_a_statement_that_is_not_sent_at_each_size_is_in_the_sum_if_it_was_counted(counted: bool) -> None:
+    plain = {key: value for key, value in scan()["Plan"].items() if "Actual" not in key and "Blocks" not in key}
+    other = statement(scan() if counted else {"Query Text": OTHER, "Plan": plain}, sql=OTHER)
+    here = evidence(statement(scan()), statement(scan(), sql=OTHER))
+    sized = [at(size, statement(scan()), *([other] if size > 4000 else [])) for size in SIZES]
+    _, findings = judged(sized, here=here)
+    assert [(one.verdict, one.message) for one in findings] == (
+        [] if counted else [(Verdict.UNJUDGED, "growth: its work was not counted at each size")]
+    )
+
+
 def test_times_are_reported_and_fail_nothing() -> None:
     sized = [at(size, statement(scan()), seconds=tuple(size * 1e-6 + i * 1e-7 for i in range(12))) for size in SIZES]
     found, findings = judged(sized)
