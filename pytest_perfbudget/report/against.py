@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from pytest_perfbudget.measure.paired import signed
 from pytest_perfbudget.model import Against, TestResult, Verdict
-from pytest_perfbudget.units import format_count, format_measure
+from pytest_perfbudget.units import format_count
 from pytest_perfbudget.verdict.slower import KEY, NOT_COMPARED
 
 _WORDS = ((Verdict.REGRESSED, "slower"), (Verdict.IMPROVED, "faster"), (Verdict.UNJUDGED, "undecided"))
@@ -41,7 +42,7 @@ def times(tests: Sequence[TestResult]) -> Iterator[str]:
         for query in test.evidence.queries if test.evidence else ():
             if one := query.against:
                 gated = "" if one.gated else "  (not gated)"
-                change = ("+" if one.first.change > 0 else "") + format_measure(one.first.change, "%")
+                change = signed(one.first.change)
                 case = f" {query.case}" if query.case else ""
                 yield f"{one.verdict:<10}{change:>8}  n={one.first.n:<4} {test.nodeid}  {query.id}{case}{gated}"
 
