@@ -37,8 +37,8 @@ def _plans(statement: Statement) -> bool:
 
 
 def is_planned(query: QueryEvidence) -> bool:
-    """Whether it has a plan, or should have one: of utility statements DECLARE, COPY of a query, and what executes others
-    (CALL, EXECUTE)."""
+    """Whether it has a plan, or should have one: of utility statements DECLARE, COPY of a query, and what executes
+    others (CALL, EXECUTE)."""
     first = query.executions[0]
     return kind(first.sql) is not Kind.UTILITY or bool(query.plans) or _plans(first)
 

@@ -31,6 +31,8 @@ import pytest
 sys.exit(pytest.main(sys.argv[1:]))
 """
 """Our own package is imported before the path changes: the reference may be a commit of ours."""
+_RIGHTLY = "ignore:Module already imported so cannot be rewritten; pytest_perfbudget:pytest.PytestAssertRewriteWarning"
+"""A suite whose warnings are errors would not begin for it."""
 
 
 class NoReferenceError(PerfbudgetError):
@@ -56,10 +58,10 @@ def run(
     ours, its = socket.socketpair()
     with ours, tempfile.TemporaryFile() as output:
         with its:
-            arguments = [sys.executable, "-P", "-c", _LAUNCH, told, *command, f"{HAND_OVER}={its.fileno()}"]
+            given = [*command, "-W", _RIGHTLY, f"{HAND_OVER}={its.fileno()}"]
             process = subprocess.Popen(
-                arguments, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=output,
-                stderr=subprocess.STDOUT, pass_fds=[its.fileno()], start_new_session=True,
+                [sys.executable, "-P", "-c", _LAUNCH, told, *given], cwd=folder, env=environment, stdout=output,
+                stdin=subprocess.DEVNULL, stderr=subprocess.STDOUT, pass_fds=[its.fileno()], start_new_session=True,
             )  # fmt: skip
         ours.settimeout(left)
         with _ended(process):

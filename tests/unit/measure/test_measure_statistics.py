@@ -113,7 +113,7 @@ def test_what_is_skewed_is_what_the_equation_says(skewness: float, distance: flo
 
 
 def test_a_mean_within_its_budget_is_not_beyond_it_by_executions_that_are_held_up() -> None:
-    """One of 100 takes a hundred times as long, and the mean is 1.99; 48 of them are above 2 in three cases of eight."""
+    """One of 100 takes a hundred times as long, the mean is 1.99; 48 of them are above 2 in three cases of eight."""
     draw, runs = random.Random(7), 2000
     series = ([100.0 if draw.random() < 0.01 else 1.0 for _ in range(48)] for _ in range(runs))
     assert sum(s.mean_bounds(one, 0.9995)[0] > 2 for one in series) <= 2

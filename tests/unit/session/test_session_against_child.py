@@ -42,6 +42,13 @@ def test_a_process_that_was_killed_is_said_to_be(tmp_path: Path) -> None:
     assert called(tmp_path, str(tmp_path)).what == "its run of pytest was killed by SIGKILL"
 
 
+def test_a_suite_whose_warnings_are_errors_is_run(tmp_path: Path) -> None:
+    """pytest warns of our package, which the launcher imports, before it looks for a conftest."""
+    (tmp_path / "pytest.ini").write_text("[pytest]\nfilterwarnings = error\n")
+    (tmp_path / "conftest.py").write_text("import os\nos._exit(7)\n")
+    assert called(tmp_path, str(tmp_path)).what == "its run of pytest ended with exit code 7"
+
+
 def test_what_is_cut_short_is_nothing(tmp_path: Path) -> None:
     """Killed in the middle of its answer, by the kernel where memory is short: that would be a traceback of ours."""
     (tmp_path / "conftest.py").write_text(

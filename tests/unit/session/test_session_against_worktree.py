@@ -50,7 +50,9 @@ def test_a_worktree_holds_what_was_committed_and_is_removed(checkout: Path, fail
     assert not (checkout / "hooked").exists()
 
 
-def test_a_worktree_of_the_users_that_is_away_is_not_forgotten(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_a_worktree_of_the_users_that_is_away_is_not_forgotten(
+    checkout: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     """On a disk that is unplugged, say."""
     folder = tmp_path_factory.mktemp("disk") / "theirs"
     git(checkout, "worktree", "add", "-q", "-b", "theirs", str(folder))
