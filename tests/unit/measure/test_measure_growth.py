@@ -202,6 +202,27 @@ def test_what_another_plan_does_is_not_levelling_off() -> None:
     assert judge_growth(points, parse_bound("O(log n)"), BLOCKS).state is State.BEYOND
 
 
+@pytest.mark.parametrize(
+    ("figures", "plans"),
+    [
+        ((4, 4, 4, 4, 4, 100, 100), "aaaaabb"),  # two sizes of the last plan do not tell that it stays so
+        ((4, 4, 4, 4, 200, 190, 190), "aaaaabb"),  # it is less than what another plan did
+    ],
+)
+def test_a_plan_of_two_sizes_does_not_level_off(figures: Sequence[int], plans: str) -> None:
+    points = [counted(n, y, plan) for n, y, plan in zip(SIZES, figures, plans, strict=True)]
+    assert judge_growth(points, parse_bound("O(log n)"), BLOCKS).state is State.BEYOND
+
+
+def test_slower_growth_than_under_another_plan_is_not_levelling_off() -> None:
+    points = [counted(n, y, plan) for n, y, plan in zip(FOUR, (4, 4, 60, 90), "aabb", strict=True)]
+    assert judge_growth(points, parse_bound("O(log n)"), BLOCKS).state is State.BEYOND
+
+
+def test_figures_that_fall_do_not_grow() -> None:
+    assert fit(SIZES, [1e6 / size for size in SIZES], [1.0] * 7).flat
+
+
 def test_growth_until_a_flip_is_forgotten_where_three_sizes_follow_it() -> None:
     """A table of one block is scanned for each of its rows, then its index is read: 3 blocks in place of 1."""
     sizes = [20, 80, 320, 452, 640, 1280]

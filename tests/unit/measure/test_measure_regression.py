@@ -84,6 +84,9 @@ def test_an_unchanged_statement_needs_one_connection() -> None:
         210,
     )
     assert (len(server.opened), server.closed, server.clock.slept) == (1, 1, [])
+    assert {server.done.count(f"{name}.{side}") for name in ("a", "control") for side in ("old", "new")} == {
+        WARM_UP + 30
+    }
 
 
 def test_a_candidate_twice_is_regressed() -> None:

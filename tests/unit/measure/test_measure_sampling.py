@@ -4,6 +4,7 @@ import gc
 import math
 import random
 from collections.abc import Callable
+from itertools import cycle
 
 import pytest
 
@@ -51,6 +52,15 @@ def test_it_stops_at_the_first_look_that_can_decide(key: str, n: int) -> None:
     words = "at most 1 ms" if key == "p50" else "between 1 ms and 1 ms"
     assert sampled.decisions[key].reason == f"n={n}: {key} {words}"
     assert sampled.latency(key).interval == (None if key == "p50" else (0.001, 0.001))
+
+
+def test_a_look_that_decides_nothing_leaves_error_for_the_next() -> None:
+    """Two of ten executions are beyond: six or twelve of them do not tell that the median is not."""
+    turns = cycle([0.001, 0.003, 0.001, 0.001, 0.001])
+    statement = Statement(lambda: next(turns))
+    sampled = sample(statement, {"p50": 0.002}, statement.clock)
+    assert sampled.decisions["p50"].state is State.WITHIN
+    assert 12 < len(sampled.samples) <= 48
 
 
 def test_what_is_far_beyond_is_seen_in_few_samples() -> None:

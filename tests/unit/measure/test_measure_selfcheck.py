@@ -69,6 +69,8 @@ def test_a_round_has_both_executions_of_each_statement_the_null_pair_and_each_re
     assert {name: measured.count(name) for name in measured} == dict.fromkeys(
         [*both, "first.new", "second.new"], ROUNDS
     )
+    begins = {measured[start].partition(".")[0] for start in range(0, len(measured), len(both) + 2)}
+    assert begins == set(names)
     # Even rounds execute the first side first, odd ones the second.
     firsts = [old < new for old, new in zip(one.old, one.new, strict=True)]
     assert firsts == [number % 2 == 0 for number in range(ROUNDS)]

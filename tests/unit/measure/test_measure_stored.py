@@ -78,6 +78,12 @@ def test_one_class_of_cpu_holds_at_15_percent() -> None:
     assert judge(1.14, runs(*[1.0] * 5), "cpu", 0.1).verdict is Verdict.SAME
 
 
+@pytest.mark.parametrize(("figure", "verdict"), [(0.79, Verdict.IMPROVED), (0.81, Verdict.SAME)])
+def test_as_much_faster_as_it_may_be_slower_is_improved(figure: float, verdict: Verdict) -> None:
+    """A quarter more and a fifth less are the same factor."""
+    assert judge(figure, runs(*[1.0] * 5), "cpu", 0.25).verdict is verdict
+
+
 def test_several_classes_hold_at_25_percent() -> None:
     mixed = runs(*[1.0] * 3) + runs(*[1.0] * 3, machine="other")
     judged = judge(1.2, mixed, "cpu", 0.15)

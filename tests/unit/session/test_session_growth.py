@@ -200,6 +200,13 @@ def test_a_table_that_does_not_grow_each_time_is_said(world: World) -> None:
     assert world.judge()[1][0].message.endswith("at each scale: 1,000, 4,000, 4,000, 64,000 rows")
 
 
+def test_a_table_of_one_row_is_a_size_too(world: World) -> None:
+    """Its logarithm is nothing, and no bound could be divided by it."""
+    found = given(Order.of(world.options, {}, scale=1000), world.law)
+    world.broken = {1000: Given(found.tests, "hash", None, (), {"orders": 1})}
+    assert world.judge()[1] == ()
+
+
 def test_a_seed_that_takes_no_scale_is_multiplied(world: World) -> None:
     world.place.seed = Seed()
     assert world.scales.all == (2, 8, 32, 128)

@@ -87,6 +87,7 @@ def test_statements_that_differ_at_each_size_are_found_in_their_sum() -> None:
     found, (finding,) = judged(sized)
     assert {name for whole, name in states(found) if whole} == {"buffers", "rows", "statements"}
     assert (finding.verdict, finding.query) == (Verdict.OVER, None)
+    assert "plan flips" not in "\n".join(finding.detail)  # other statements have other plans
 
 
 def test_the_sum_is_not_said_again_beside_the_statement_that_makes_it() -> None:
@@ -111,6 +112,8 @@ def test_a_narrowed_bound_is_that_of_its_statements_alone() -> None:
     assert (states(found)[False, "buffers"], findings) == (State.WITHIN, [])
     strict = budget(growth="O(n)", query={"recent": {"growth": "O(log n)"}})
     assert [finding.verdict for finding in judged(sized, strict)[1]] == [Verdict.OVER]
+    power = budget(growth="O(n log n)", query={"recent": {"growth": "n^0.3"}})
+    assert [finding.verdict for finding in judged(sized, power)[1]] == [Verdict.OVER]
     (missing,) = judged([at(size, statement(scan(), sql=OTHER)) for size in SIZES], of)[1]
     assert missing.message == "growth: it is not sent at 1,000 rows"
 
@@ -121,6 +124,13 @@ def test_a_write_that_was_not_counted_is_unjudged() -> None:
     here = evidence(planned)
     _, findings = judged([at(size, planned) for size in SIZES], here=here)
     assert [finding.verdict for finding in findings] == [Verdict.UNJUDGED]
+
+
+def test_work_that_one_size_did_not_count_is_said_to_be_missing() -> None:
+    plain = {key: value for key, value in scan()["Plan"].items() if "Actual" not in key and "Blocks" not in key}
+    sized = [at(size, statement(scan() if size > 1000 else {"Query Text": "", "Plan": plain})) for size in SIZES]
+    _, (finding,) = judged(sized)
+    assert finding.message == "growth: its work was not counted at each size"
 
 
 @pytest.mark.parametrize("counted", [True, False])

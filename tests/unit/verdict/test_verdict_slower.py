@@ -13,7 +13,7 @@ from pytest_perfbudget.budgets.budget import Slowdown
 from pytest_perfbudget.errors import At
 from pytest_perfbudget.measure.paired import Change, Look, Step
 from pytest_perfbudget.measure.regression import outcome
-from pytest_perfbudget.model import Environment, QueryEvidence, Verdict
+from pytest_perfbudget.model import Environment, QueryEvidence, Verdict, Work
 from pytest_perfbudget.verdict.judgement import fails
 from pytest_perfbudget.verdict.slower import Compared, against, only_the_clock, slower, unjudged, whole
 
@@ -107,6 +107,7 @@ def test_what_is_not_compared_passes_unless_strict() -> None:
         (query(SQL + " LIMIT 2"), ENVIRONMENT, False),
         (query(node="Seq Scan"), ENVIRONMENT, False),
         (query(blocks=5), ENVIRONMENT, False),
+        (replace(query(), work=Work(buffers=4, rows=99)), ENVIRONMENT, False),
         (query(), replace(ENVIRONMENT, schema="another"), False),
         (query(), replace(ENVIRONMENT, indexes={"orders_idx": "…"}), False),
         (query(), replace(ENVIRONMENT, settings={"work_mem": "64"}), False),
