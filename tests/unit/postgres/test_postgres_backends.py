@@ -109,6 +109,13 @@ def test_memory_is_that_of_the_databases_backends(server: Server) -> None:
     server.admin.execute("DROP DATABASE memory_of_it WITH (FORCE)")
 
 
+def test_shared_memory_is_nobodys(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "7").mkdir()
+    (tmp_path / "7" / "smaps_rollup").write_text("Rss: 900 kB\nPss:  500 kB\nPss_Anon: 90 kB\nPss_Shmem:  380 kB\n")
+    monkeypatch.setattr(backends, "_PROC", tmp_path)
+    assert backends._pss(7) == 120 * 1024
+
+
 @linux
 def test_parallel_workers_count_with_their_leader(server: Server) -> None:
     pid = server.admin.info.backend_pid

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import psycopg
@@ -10,6 +12,8 @@ import pytest
 
 from pytest_perfbudget.baselines.record import QueryRecord
 from pytest_perfbudget.errors import SettingsError
+from pytest_perfbudget.measure.rounds import Connected
+from pytest_perfbudget.measure.trials import Trial
 from pytest_perfbudget.model import Statement
 from pytest_perfbudget.session.against.child import NoReferenceError
 from pytest_perfbudget.session.against.parcel import Given, GivenQuery, GivenTest, Order
@@ -78,6 +82,45 @@ def test_as_many_as_there_is_time_for(costs: list[float], seconds: float, kept: 
     assert chosen == [one for one in sent if one in chosen]
     assert found.why.keys() == {one.name for one in sent if one not in chosen}
     assert all(words.startswith("no time left: 10 trials of it take ") for words in found.why.values())
+
+
+class Again:
+    """A statement executed again, which gives other rows than in the test if ``differs``."""
+
+    def __init__(self, connection: object, statement: Statement) -> None:
+        self._differs = "it gave 0 rows" if "gone" in statement.sql else ""
+
+    def __call__(self) -> float:
+        return 1e-6
+
+    def differs(self) -> str:
+        return self._differs
+
+
+def test_what_gives_other_rows_or_breaks_off_has_no_trials(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The third trial is cut off: the two before it are of no use without it."""
+
+    def trials(connected: object, order: object) -> dict[str, Trial]:
+        if len(done) == 2:
+            raise psycopg.OperationalError("the server has gone\nand more")
+        done.append(1)
+        return dict.fromkeys(connected.pairs, Trial([], [], [], []))  # type: ignore[attr-defined]
+
+    done: list[int] = []
+    end = SimpleNamespace(connection=SimpleNamespace(info=SimpleNamespace(backend_pid=1)))
+    monkeypatch.setattr(replaying.OneConnection, "connect", lambda self: nullcontext((end, end)))
+    monkeypatch.setattr(replaying, "Replay", Again)
+    monkeypatch.setattr(replaying, "_references", lambda layout: 0.0)
+    monkeypatch.setattr(replaying, "waiting", lambda backend, database: nullcontext(lambda: 0.0))
+    monkeypatch.setattr(replaying, "_cpu", lambda layout, one, found: None)
+    monkeypatch.setattr(replaying.Waiting, "waited", lambda self, rounds: [])
+    monkeypatch.setattr(replaying, "beside", lambda ends, sides: Connected(dict.fromkeys(sides), None))  # type: ignore[arg-type]
+    monkeypatch.setattr(replaying, "trials_of", trials)
+    server: Any = None
+    sent = [Sent("t", "b", Statement(sql)) for sql in ("SELECT 1", "SELECT gone")]
+    found = replay(server, "database", sent, 100.0)
+    assert found.trials == {}
+    assert found.why == {"t: SELECT gone": "it gave 0 rows", "t: SELECT 1": "broken off: the server has gone"}
 
 
 def test_a_statement_that_fails_now_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -88,6 +88,11 @@ def test_gitlab_says_it(tmp_path: Path) -> None:
     assert "CI_COMMIT_BRANCH is not set" in standing(environ, tmp_path, "").words
 
 
+def test_another_commit_than_gitlab_says_is_not_recorded(checkout: Path) -> None:
+    environ = {"GITLAB_CI": "true", "CI_DEFAULT_BRANCH": "main", "CI_COMMIT_BRANCH": "main", "CI_COMMIT_SHA": "c0ffee"}
+    assert standing(environ, checkout, "").words.endswith("is not that of CI_COMMIT_SHA (c0ffee)")
+
+
 def test_git_says_it_where_no_variable_does(checkout: Path) -> None:
     found = standing({}, checkout, "other")
     assert found.words == "this run is of main (git), the default branch (origin/HEAD)"

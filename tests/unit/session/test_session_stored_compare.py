@@ -15,6 +15,7 @@ import pytest
 from pytest_perfbudget.budgets.budget import Budget
 from pytest_perfbudget.budgets.inline import inline
 from pytest_perfbudget.errors import At, DisturbedError
+from pytest_perfbudget.measure.regression import APART
 from pytest_perfbudget.measure.stored import Recorded
 from pytest_perfbudget.model import Environment, Finding, Site, Statement, Stored, TestEvidence, TestResult, Verdict
 from pytest_perfbudget.session.options import Options
@@ -45,7 +46,8 @@ class Server:
 
     def __init__(self, seconds: Callable[[str, int], float], differs: str = "", fails: str = "") -> None:
         self._seconds, self._differs, self._fails = seconds, differs, fails
-        self.connections = 0
+        self.connections, self.left = 0, 300.0
+        self.undone: set[bool] = set()
         self.server, self.database = SimpleNamespace(kind="embedded"), "shop"
 
     def progress(self, what: str) -> Any:
@@ -53,11 +55,12 @@ class Server:
 
     @contextmanager
     def undisturbed(self) -> Iterator[float]:
-        yield 300.0
+        yield self.left
 
     @contextmanager
     def calling(self, statements: Sequence[Statement], *, undo: bool = False) -> Iterator[Any]:
         self.connections += 1
+        self.undone.add(undo)
         yield Calls(self, statements[0].sql, self.connections)
 
 
@@ -150,7 +153,9 @@ def test_what_it_waits_for_a_processor_is_not_in_the_figure(monkeypatch: pytest.
     assert (found, stored.figure) == ((), pytest.approx(2.0))
 
 
-def test_a_slower_statement_is_measured_again_and_fails() -> None:
+def test_a_slower_statement_is_measured_again_and_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    slept: list[float] = []
+    monkeypatch.setattr(compare, "sleep", slept.append)
     server = Server(lambda sql, n: 0.0026 if sql == SQL else 0.002)
     after, (found,) = compared(held(), evidence(statement(), statement(OTHER, "count")), server, SIX)
     assert (found.verdict, found.query) == (Verdict.REGRESSED, after.queries[0].key)
@@ -158,6 +163,23 @@ def test_a_slower_statement_is_measured_again_and_fails() -> None:
     assert first
     assert second
     assert (first.again, second.verdict, second.again) == (pytest.approx(2.6), "same", None)
+    assert slept == [APART]  # what disturbed it has passed
+
+
+@pytest.mark.parametrize("writes", [True, False])
+def test_each_execution_of_a_write_is_undone(writes: bool) -> None:
+    server = Server(lambda sql, n: 0.002)
+    sent = statement("UPDATE orders SET total = 1") if writes else statement()
+    assert compared(held(writes=True), evidence(sent), server, SIX)[1] == ()
+    assert server.undone == {writes}
+
+
+def test_nothing_is_measured_beyond_what_the_run_may() -> None:
+    server = Server(lambda sql, n: 0.002)
+    server.left = 0.0
+    (found,) = compared(held(), evidence(), server, SIX)[1]
+    assert found.verdict is Verdict.UNJUDGED
+    assert "what is left of measure_cap, was reached after 0 of the 12 rounds needed" in found.message
 
 
 def test_what_the_second_time_is_as_fast_as_ever_is_unjudged() -> None:

@@ -108,6 +108,14 @@ def test_over_is_confirmed_on_a_second_connection() -> None:
     ]
 
 
+@pytest.mark.parametrize(("whole", "narrowed"), [(0.002, 0.01), (0.01, 0.002)])
+def test_the_strictest_limit_that_concerns_a_statement_is_held(whole: float, narrowed: float) -> None:
+    both = replace(budget(p50=whole), queries={"recent": budget(p50=narrowed)})
+    named = replace(evidence(), queries=(replace(evidence().queries[0], names=frozenset({"recent"})),))
+    (finding,) = time_queries(both, named, Place(0.005, 0.005))[1]
+    assert (finding.verdict, finding.allowed) == ("over", 0.002)
+
+
 def test_what_was_waited_for_a_processor_confirms_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     spent = iter(range(1_000_000))
     monkeypatch.setattr(timing, "waiting", lambda backend, database: nullcontext(lambda: next(spent) * 0.0025))
