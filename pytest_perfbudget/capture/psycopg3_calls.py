@@ -165,7 +165,7 @@ def converting(original: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def raising(original: Callable[..., Any]) -> Callable[..., Any]:
-    """``_raise_for_result`` of psycopg's cursors, which is private: in a pipeline a statement fails after its method has
+    """``_raise_for_result`` of psycopg's cursors, which is private: in a pipeline a statement fails when its method has
     returned, and without this it has no error."""
 
     @wraps(original)

@@ -269,6 +269,12 @@ class Actor:
     def idle(self) -> bool:
         return self.steps is None and self.connection.info.transaction_status == pq.TransactionStatus.IDLE
 
+    @property
+    def text(self) -> str:
+        """Of the statement it executes next, if it is one."""
+        step = self.pending.statements[len(self.turn)] if isinstance(self.pending, Turn) else self.pending
+        return step.text if isinstance(step, Sql) else ""
+
     def start(self, steps: Any) -> None:
         self.steps, self.pending, self.turn = steps, None, []
         self._next(lambda: next(steps))

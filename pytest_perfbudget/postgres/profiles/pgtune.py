@@ -120,8 +120,8 @@ def huge_pages(use: Use, machine: Machine) -> str:
 
 
 def without_uring(machine: Machine) -> str:
-    """``sync`` where the database fits in memory: what is read is in the system's cache, and PostgreSQL's default, three
-    processes that read ahead for others, finds nothing to wait for. Ours, not PGTune's."""
+    """``sync`` where the database fits in memory: what is read is in the system's cache, where PostgreSQL's default,
+    three processes that read ahead for others, finds nothing to wait for. Ours, not PGTune's."""
     return "sync" if _fits(machine) else ""
 
 

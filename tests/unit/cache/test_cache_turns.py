@@ -1,4 +1,4 @@
-"""What a read and a commit cost in turns to PostgreSQL, and that a turn that fails is what a statement that fails is."""
+"""What a read and a commit cost in turns to PostgreSQL, and that one that fails is what a statement that fails is."""
 
 from __future__ import annotations
 
@@ -49,10 +49,19 @@ def pool(dsn: str) -> Iterator[ConnectionPool]:
 
 @pytest.fixture
 def cache(pool: ConnectionPool, redis_url: str) -> Iterator[QueryCache]:
+    """Its licence lasts for the test."""
     cache = QueryCache(redis_url, pool, Settings(licence=3600, pure=frozenset({"named"})))
     cache.install()
     yield cache
     cache.close()
+
+
+@pytest.fixture
+def writing(cache: QueryCache, pool: ConnectionPool, redis_url: str) -> Iterator[QueryCache]:
+    """Another one, whose first commits are not held back for so long."""
+    other = QueryCache(redis_url, pool)
+    yield other
+    other.close()
 
 
 @contextmanager
@@ -99,8 +108,8 @@ def test_a_statement_that_is_not_kept_takes_two(cache: QueryCache, dsn: str, pip
     assert taken() == (2 if pipelines else 6)
 
 
-def test_a_commit_looks_and_commits(cache: QueryCache, dsn: str, pipelines: bool) -> None:
-    with turns(dsn) as taken, cache.connection() as connection:
+def test_a_commit_looks_and_commits(writing: QueryCache, dsn: str, pipelines: bool) -> None:
+    with turns(dsn) as taken, writing.connection() as connection:
         connection.execute("UPDATE items SET name = 'new' WHERE id = 7")
     assert taken() == (4 if pipelines else 5)  # BEGIN and the UPDATE, and those two
 
@@ -138,7 +147,6 @@ FAILING = (
     "SELECT id FROM items WHERE",
     "SELECT id FROM items WHERE id = 'seven'::int",
     "SELECT (SELECT id FROM items)",
-    "SELECT pg_terminate_backend(pg_backend_pid())",
 )
 
 
@@ -167,6 +175,15 @@ def test_an_error_is_the_one_psycopg_raises(
     assert pool.get_stats()["pool_available"] == 1
 
 
+def test_a_connection_that_ends_within_a_turn_is_replaced(
+    cache: QueryCache, pool: ConnectionPool, pipelines: bool
+) -> None:
+    with pytest.raises(psycopg.OperationalError):  # in a pipeline libpq does not tell what the server said at its end
+        cache.fetch("SELECT pg_terminate_backend(pg_backend_pid())")
+    assert cache.fetch(ONE, (7,)) == [(7, "item 7")]
+    assert pool.get_stats()["pool_size"] == 1
+
+
 def test_parameters_that_do_not_fit_are_told_before_anything_is_sent(cache: QueryCache, pipelines: bool) -> None:
     for _ in range(2):
         with pytest.raises(psycopg.ProgrammingError, match="1 placeholders but 2 parameters"):
@@ -182,11 +199,11 @@ def test_an_error_that_is_being_handled_is_not_taken_for_the_turns(cache: QueryC
             cache.fetch("SELECT 1 / (id - 7) FROM items")
 
 
-def test_the_error_of_a_deferred_constraint_is_the_commits(cache: QueryCache, direct: Any, pipelines: bool) -> None:
+def test_the_error_of_a_deferred_constraint_is_the_commits(writing: QueryCache, direct: Any, pipelines: bool) -> None:
     direct.execute("CREATE TABLE lines (item int REFERENCES items DEFERRABLE INITIALLY DEFERRED)")
-    with pytest.raises(psycopg.errors.ForeignKeyViolation), cache.connection() as connection:
+    with pytest.raises(psycopg.errors.ForeignKeyViolation), writing.connection() as connection:
         connection.execute("INSERT INTO lines VALUES (-1)")
-    with cache.connection() as connection:
+    with writing.connection() as connection:
         connection.execute("INSERT INTO lines VALUES (1)")
     assert direct.execute("SELECT item FROM lines").fetchall() == [(1,)]
 
