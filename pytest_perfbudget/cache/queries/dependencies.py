@@ -7,14 +7,14 @@ version.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from pytest_perfbudget.cache.queries import generic, keys, questions, versions
 from pytest_perfbudget.cache.queries.calls import Call
 from pytest_perfbudget.cache.queries.keys import Keyed
 from pytest_perfbudget.cache.queries.state import Known, Place, State
-from pytest_perfbudget.cache.queries.steps import Sql, Steps
+from pytest_perfbudget.cache.queries.steps import Sql, Steps, Turn
 
 _CALLED = re.compile(r'(?:"([^"]+)"|\b([A-Za-z_\x80-\U0010ffff][\w$]*))\s*\(')
 _CLOCK = re.compile(r"\b(?:CURRENT_(?:DATE|TIME|TIMESTAMP)|LOCALTIME|LOCALTIMESTAMP)\b|Sample Scan")
@@ -64,15 +64,16 @@ def learned(state: State, call: Call, known: Known | None, place: Place, schema:
 
 def learn(state: State, call: Call, schema: str) -> Steps[Known]:
     """The relations the planner locks, and whether all functions are functions of tables, in one transaction."""
-    yield Sql(questions.BEGIN)
-    plan = (yield Sql(f"EXPLAIN (VERBOSE, FORMAT JSON) {call.text}", call.parameters)).get_value(0, 0).decode()
-    held = questions.value((yield Sql(questions.READ)))["held"]
-    yield Sql("ROLLBACK")
+    explain = Sql(f"EXPLAIN (VERBOSE, FORMAT JSON) {call.text}", call.parameters)
+    _, explained, read = yield Turn((Sql(questions.BEGIN), explain, Sql(questions.READ)))
+    plan, held = explained.get_value(0, 0).decode(), questions.value(read)["held"]
     called = {
         name for text in (plan.replace('\\"', '"'), call.text) for match in _CALLED.findall(text) for name in match
     }
-    found = questions.value((yield Sql(questions.FUNCTIONS, (sorted({n.lower() for n in called} | called),))))
-    known = yield from add(state, call, Known(schema=schema), held)
+    functions = Sql(questions.FUNCTIONS, (sorted({n.lower() for n in called} | called),))
+    found, kinds = map(questions.value, (yield Turn((functions, Sql(questions.RELATIONS, (held,))))))
+    yield Sql("ROLLBACK")
+    known = _added(state, call, Known(schema=schema), held, kinds)
     known.functions = any(not builtin for _, builtin, _ in found)
     known.refusal = known.refusal or _moving(plan) or _impure(found, state.settings.pure)
     return state.remember(call.fingerprint, known)
@@ -82,6 +83,10 @@ def add(state: State, call: Call, known: Known, held: Iterable[int]) -> Steps[Kn
     """The statement also depends on these relations."""
     new = sorted(set(held) - known.seen)
     kinds = questions.value((yield Sql(questions.RELATIONS, (new,)))) if new else {}
+    return _added(state, call, known, new, kinds)
+
+
+def _added(state: State, call: Call, known: Known, new: Collection[int], kinds: Mapping[str, str]) -> Known:
     refusal = "it reads the system's catalogues" if questions.system(new) else _unversioned(kinds)
     tables = {number for number, kind in kinds.items() if kind[0] in _KEPT}
     counters = tuple(sorted({versions.SCHEMA, *known.counters, *tables}))
@@ -90,7 +95,7 @@ def add(state: State, call: Call, known: Known, held: Iterable[int]) -> Steps[Kn
     return state.remember(call.fingerprint, found)
 
 
-def _unversioned(kinds: dict[str, str]) -> str:
+def _unversioned(kinds: Mapping[str, str]) -> str:
     for found in kinds.values():
         kind, persistence = found[0], found[1]
         if kind not in _KEPT + _PASSED:

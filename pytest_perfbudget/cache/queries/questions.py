@@ -53,7 +53,7 @@ _CATALOGUES = """(SELECT coalesce(sum(pg_stat_get_xact_tuples_inserted(oid) + pg
     oid)"""
 
 BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED"
-BEGIN_WITH_FUNCTIONS = f"{BEGIN}; SET LOCAL max_parallel_workers_per_gather = 0"
+ALONE = "SET LOCAL max_parallel_workers_per_gather = 0"
 """What a function reads in a parallel worker is locked and counted there, where we cannot see it."""
 
 STATE = f"""SELECT json_build_object('server', {_SERVER}, 'session', {_SESSION},

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import secrets
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 from psycopg import Error, pq
@@ -80,19 +81,32 @@ def miss(state: State, call: Call, began: float, kept: Entry | None = None) -> S
         token = secrets.token_hex(8)
         if not (yield from _first(state, place, call, token)):
             return (yield from _others(state, place, call, kept))
-        bases = yield from _bases(state, place, call)
     except Unreachable:
-        state.count("unreachable")
-        return Answer(None, (yield from executions.run(state, call)))
-    if kept:
-        state.count("early")
+        return Answer(None, (yield from _alone(state, call)))
     try:
-        result = yield from executions.kept(state, place, call, bases)
+        result = yield from _made(state, place, call, early=bool(kept))
     except Error:  # not of a protocol that is closed: it cannot ask any more
         yield from _released(state, place, call, token)
         raise
     yield from _released(state, place, call, token)
     return Answer(None, result)
+
+
+def _made(state: State, place: Place, call: Call, *, early: bool) -> Steps[pq.abc.PGresult]:
+    """The result, by the caller that has the flight."""
+    try:
+        bases = yield from _bases(state, place, call)
+    except Unreachable:
+        return (yield from _alone(state, call))
+    if early:
+        state.count("early")
+    return (yield from executions.kept(state, place, call, bases))
+
+
+def _alone(state: State, call: Call) -> Steps[pq.abc.PGresult]:
+    """Without Redis."""
+    state.count("unreachable")
+    return (yield from executions.run(state, call))
 
 
 def _others(state: State, place: Place, call: Call, kept: Entry | None) -> Steps[Answer]:
@@ -107,17 +121,26 @@ def _others(state: State, place: Place, call: Call, kept: Entry | None) -> Steps
 
 def licence(state: State, began: float) -> Steps[Place | None]:
     """Where hits are allowed: PostgreSQL, asked a moment ago, named no debt, or all that it named were paid."""
-    place = state.licensed(began)
-    if not place:
-        until = state.clock() + state.settings.licence
-        found = questions.value((yield Sql(questions.STATE, often=True)))
-        if not found["plain"]:
-            state.grant(None, until)
-            return None
-        place = Place(found["server"], found["session"])
-        if found["debts"]:
-            yield from _pay(place.server, found["debts"])
-        state.grant(place, until)
+    return state.licensed(began) or (yield from _granted(state))
+
+
+def renew(state: State) -> Steps[None]:
+    """The licence, by one caller before it ends, lest all that are about ask at once when it has. One that cannot be
+    renewed lasts until its end."""
+    with suppress(Unreachable, Error):
+        yield from _granted(state)
+
+
+def _granted(state: State) -> Steps[Place | None]:
+    until = state.clock() + state.settings.licence
+    found = questions.value((yield Sql(questions.STATE, often=True)))
+    if not found["plain"]:
+        state.grant(None, until)
+        return None
+    place = Place(found["server"], found["session"])
+    if found["debts"]:
+        yield from _pay(place.server, found["debts"])
+    state.grant(place, until)
     return place
 
 
