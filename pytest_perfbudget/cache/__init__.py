@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pytest_perfbudget.cache.queries.cached import QueryCache
     from pytest_perfbudget.cache.queries.cached_async import AsyncQueryCache
     from pytest_perfbudget.cache.queries.state import Settings
+    from pytest_perfbudget.cache.queries.usage import Usage
 
 BUILTIN: tuple[RedisKind, ...] = (Container(), Embedded(), Local(), Dsn())
 """The kinds in the order ``auto`` asks them."""
@@ -31,9 +32,16 @@ __all__ = [
     "RedisRequest",
     "RedisServer",
     "Settings",
+    "Usage",
 ]
 
-_ROOMS = {"AccessLog": "accesses", "AsyncQueryCache": "cached_async", "QueryCache": "cached", "Settings": "state"}
+_ROOMS = {
+    "AccessLog": "accesses",
+    "AsyncQueryCache": "cached_async",
+    "QueryCache": "cached",
+    "Settings": "state",
+    "Usage": "usage",
+}
 
 
 def __getattr__(name: str) -> Any:

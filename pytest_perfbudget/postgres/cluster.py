@@ -67,13 +67,15 @@ def _first_free(home: Path, user: ServerUser, numbers: Sequence[int]) -> Slot:
 
 
 def is_clean(data: Path, major: int) -> bool:
-    """Whether the cluster is of this major and was shut down in order."""
+    """Whether the cluster is of this major, was shut down in order, and has no replication slot: one of logical
+    decoding keeps a server from starting with another ``wal_level``."""
     try:
         version = (data / "PG_VERSION").read_text().strip()
         (state,) = _STATE.unpack_from((data / "global" / "pg_control").read_bytes())
+        replicated = any((data / "pg_replslot").iterdir())
     except (OSError, ValueError, struct.error):
         return False
-    return version == str(major) and state == _SHUT_DOWN
+    return version == str(major) and state == _SHUT_DOWN and not replicated
 
 
 def rebuild(slot: Slot, bin_folder: Path, major: int, user: ServerUser, progress: Progress) -> None:

@@ -6,7 +6,8 @@ lets hypothesis interleave readers and writers step by step over a real PostgreS
 savepoints, rollbacks, cascades, triggers, TRUNCATE, DDL, rows that move between keys, writers without a cache; writers
 killed between any two steps; Redis flushed, evicting, restarted empty or with what it once saved, unreachable for some,
 its answers lost or its commands late. The clock is the model's. ``--unsound marks`` (or another of ``PARTS``) takes a
-part of the protocol away: then a stale read is to be found.
+part of the protocol away: then a stale read is to be found. With ``--decoding`` writers without a cache write whatever
+the others do, DDL included, and a replication slot covers them.
 """
 
 from __future__ import annotations
@@ -31,13 +32,14 @@ from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_s
 from psycopg import pq
 
 from pytest_perfbudget.cache import RedisRequest, embedded
-from pytest_perfbudget.cache.queries import commits, covering, declaring, entries, questions, reads
+from pytest_perfbudget.cache.queries import commits, covering, declaring, decoding, entries, questions, reads, slots
 from pytest_perfbudget.cache.queries.calls import Call, call
 from pytest_perfbudget.cache.queries.state import Settings, State
 from pytest_perfbudget.cache.queries.steps import Ask, Sql, Turn, Unreachable, Wait
 from pytest_perfbudget.cache.queries.store import Store
 from pytest_perfbudget.postgres.embedded import Embedded
 from pytest_perfbudget.postgres.local import Local
+from pytest_perfbudget.postgres.profile import DETERMINISTIC, Level, Setting
 from pytest_perfbudget.postgres.server import Request
 
 SCHEMA = """
@@ -74,7 +76,7 @@ RESET = """
 DROP TABLE IF EXISTS inner_.audit; TRUNCATE items, lines, audit, late, parts, owned;
 INSERT INTO items SELECT n, 'item' || n FROM generate_series(1, 3) n;
 INSERT INTO lines SELECT n, n FROM generate_series(1, 3) n; INSERT INTO parts VALUES (1, 1), (11, 1);
-CREATE OR REPLACE VIEW seen AS SELECT id, name FROM items;
+CREATE OR REPLACE VIEW public.seen AS SELECT id, name FROM items;
 INSERT INTO owned SELECT n, n % 3 + 1, 'tag' || n % 2, n, n % 3 + 1 FROM generate_series(1, 6) n;
 ALTER TABLE owned ENABLE ALWAYS TRIGGER perfbudget_cache_4;
 """
@@ -140,8 +142,14 @@ EXCLUSIVE = (
     "ALTER TABLE owned ENABLE ALWAYS TRIGGER perfbudget_cache_4",
     "ALTER TABLE late RENAME TO later; CREATE TABLE late (n int); DROP TABLE later",
 )
-PARTS = ("marks", "debts", "barriers", "running", "keys", "wholes", "moves")
-"""``keys`` and ``wholes``: no marks of keys, or of changes without; ``moves``: rows leave a key without a trace."""
+PARTS = ("marks", "debts", "barriers", "running", "keys", "wholes", "moves", "touched", "behind", "ddl")
+"""``keys`` and ``wholes``: no marks of keys, or of changes without; ``moves``: rows leave a key without a trace. Of
+decoding, ``touched``: nothing is paid; ``behind``: the slot is advanced before; ``ddl``: no event trigger."""
+LOGICAL = DETERMINISTIC.with_settings(
+    "logical", Setting("wal_level", "logical", "replication slots are read", Level.SERVER)
+)
+FOREIGN = tuple(write for write in WRITES if not {"SAVEPOINT", "ROLLBACK", "RESET"} & {*write.split()})
+"""What a writer without a cache executes, alone or in a transaction, where a slot covers it."""
 LICENCE = 0.5
 FOLDERS = tuple(part for part in os.environ.get("PERFBUDGET_LOCAL", "").split(os.pathsep) if part)
 
@@ -184,6 +192,8 @@ class Servers:
     truth: psycopg.Connection[Any]
     foreign: psycopg.Connection[Any]
     unsound: str = ""
+    decoded: bool = False
+    """A slot covers writers without a cache."""
     protocols: Any = field(default_factory=Ours)
     calm: bool = False
     """Redis answers and nobody is killed."""
@@ -195,9 +205,11 @@ SERVERS: list[Servers] = []
 
 
 @contextlib.contextmanager
-def servers(cache: str = "", unsound: str = "", major: int = 0) -> Iterator[Servers]:
+def servers(cache: str = "", unsound: str = "", major: int = 0, decoded: bool = False) -> Iterator[Servers]:
     """A PostgreSQL and a Valkey of their own."""
     request = Request(run=uuid.uuid4().hex, **({"cache": cache} if cache else {}))
+    if decoded:
+        request = dataclasses.replace(request, profile=LOGICAL)
     if major:
         request = dataclasses.replace(request, server="local", major=major, local=FOLDERS)
     postgres = (Local() if major else Embedded()).start(request)
@@ -215,13 +227,17 @@ def servers(cache: str = "", unsound: str = "", major: int = 0) -> Iterator[Serv
         ):
             truth.execute(questions.CREATE_DEBTS)
             truth.execute(SCHEMA)
-            through(declaring.declare(State(Settings(), time.monotonic, random.random), "owned", KEYS), truth, store)
+            state = State(Settings(), time.monotonic, random.random)
+            through(declaring.declare(state, "owned", KEYS), truth, store)
+            if decoded:
+                through(slots.decode(state, unsound != "ddl"), truth, store)
             if unsound == "moves":
                 truth.execute(declaring.CREATE_FUNCTION.replace("FROM old_rows UNION SELECT %1$I ", "").encode())
             truth.execute("SET search_path = inner_, public")
             truth.execute("SET lock_timeout = '10s'")
-            SERVERS.append(Servers(dsn, url, store, store._client, truth, foreign, unsound))
+            SERVERS.append(Servers(dsn, url, store, store._client, truth, foreign, unsound, decoded))
             yield SERVERS[-1]
+        postgres.admin.execute("DROP DATABASE model WITH (FORCE)")  # its slot with it
     finally:
         SERVERS.clear()
         valkey.close()
@@ -282,14 +298,17 @@ class Actor:
     def advance(self) -> None:
         """One step of the protocol; of a turn one statement, so that others come between as they do in the server."""
         self.world.on.steps += 1
-        step = self.pending
         try:
-            answer = self._answer(step)
-        except Unreachable as error:
-            reason = error
-            self._next(lambda: self.steps.throw(reason))
+            self._advance_by(self.pending)
         except psycopg.Error:
             self.end()  # an application would see it
+
+    def _advance_by(self, step: Any) -> None:
+        try:
+            answer = self._answer(step)
+        except (Unreachable, psycopg.Error) as error:
+            reason = error
+            self._next(lambda: self.steps.throw(reason))
         else:
             if answer is not Actor:
                 self._next(lambda: self.steps.send(answer))
@@ -327,6 +346,8 @@ class Actor:
                 return None
         with psycopg.Cursor(self.connection) as cursor:
             cursor.execute(step.text.encode(), step.parameters, prepare=False if step.own else None)
+            if step.text == decoding._PEEK and self.world.on.unsound == "behind":
+                self._forget(questions.value(cursor.pgresult)["upto"])
             if step.text == "COMMIT" and self.read < 0:
                 self.commit = self.world.visible()
                 if (
@@ -334,6 +355,11 @@ class Actor:
                 ):  # readers see it from now on, whether the writer lives or not
                     self.world.acked.add(self.commit)
             return cursor.pgresult
+
+    def _forget(self, upto: str | None) -> None:
+        """The slot forgets what nobody has paid for."""
+        if upto:
+            self.connection.execute(decoding._ADVANCE.encode(), (upto,))
 
     def finished(self, result: Any) -> None:
         if self.read >= 0:
@@ -372,6 +398,7 @@ class CacheModel(RuleBasedStateMachine):
         self.on = SERVERS[0]
         self.now, self.n = 1000.0, 10
         self.on.client.flushdb()
+        self.on.foreign.rollback()
         self.on.protocols.cleared()
         self.on.truth.execute(RESET)
         self.on.truth.execute(f"TRUNCATE {questions.DEBTS}")
@@ -429,6 +456,8 @@ class CacheModel(RuleBasedStateMachine):
     def unsound(self, ask: Ask) -> Ask:
         """The command without the part that is taken away."""
         part, first = self.on.unsound, str(ask.arguments[0]) if ask.arguments else ""
+        if part == "touched" and ask.command == "touch":
+            return dataclasses.replace(ask, keys=())
         if part == "barriers" and ask.command == "look":
             return dataclasses.replace(ask, arguments=("", *ask.arguments[1:]))
         if part == "running" and ask.command == "exchange":
@@ -531,10 +560,29 @@ class CacheModel(RuleBasedStateMachine):
         self.on.steps += 1
         self.n += 1
         try:
-            self.on.foreign.execute(OWNED[what % len(OWNED)].format(n=self.n).encode())
+            self.on.foreign.execute(self.without_a_cache(what).encode())
         except psycopg.Error:
+            self.on.foreign.rollback()
             return
-        self.promised.append((self.now + LICENCE, self.visible()))
+        if self.on.foreign.info.transaction_status == pq.TransactionStatus.IDLE:
+            self.promised.append((self.now + LICENCE, self.visible()))
+
+    def without_a_cache(self, what: int) -> str:
+        """Of covered tables; of a slot's writer anything, and of its transactions a part."""
+        if not self.on.decoded:
+            return OWNED[what % len(OWNED)].format(n=self.n)
+        choices = (*FOREIGN, *OWNED, *(EXCLUSIVE if all(writer.idle for writer in self.writers) else ()))
+        first, second = (choices[place % len(choices)].format(n=self.n) for place in (what, what // 97))
+        if self.on.foreign.info.transaction_status != pq.TransactionStatus.IDLE:
+            return "COMMIT" if what % 2 else f"{first}; COMMIT"
+        match what // 31 % 5:
+            case 0:
+                return f"BEGIN; SAVEPOINT one; {second}; ROLLBACK TO SAVEPOINT one; {first}; COMMIT"
+            case 1:
+                return f"BEGIN; SET LOCAL synchronous_commit = off; SAVEPOINT one; {first}; COMMIT"
+            case 2:
+                return f"BEGIN; {FOREIGN[what % len(FOREIGN)].format(n=self.n)}"
+        return first
 
     @rule(who=PICK, steps=st.integers(0, 8))
     def commit(self, who: int, steps: int) -> None:
@@ -640,8 +688,9 @@ def main() -> int:
     parser.add_argument(
         "--major", type=int, default=0, help="of the machine's programs, PERFBUDGET_LOCAL names folders"
     )
+    parser.add_argument("--decoding", action="store_true", help="a replication slot covers writers without a cache")
     options = parser.parse_args()
-    with servers(unsound=options.unsound, major=options.major) as on:
+    with servers(unsound=options.unsound, major=options.major, decoded=options.decoding) as on:
         began, round_ = time.monotonic(), 0
         while on.steps < options.steps:
             round_ += 1

@@ -11,12 +11,12 @@ import uuid
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
 from pytest_perfbudget.cache.queries.calls import Call, call, told
-from pytest_perfbudget.cache.queries.forecast import Access, Worth, ranked
+from pytest_perfbudget.cache.queries.forecast import Access, Worth, costs, expected, ranked
 from pytest_perfbudget.errors import CacheError
 from pytest_perfbudget.units import seconds
 
@@ -66,6 +66,12 @@ class AccessLog:
         accesses, calls = self._copy()
         return [Worth(calls[one.key], one.hits, one.seconds) for one in ranked(accesses, now, horizon, hit=HIT)]
 
+    def expected(self, now: float, horizon: float) -> Sequence[Worth[Call]]:
+        """How often each call will be asked for, and what its executions took; 0 seconds where it has none."""
+        accesses, calls = self._copy()
+        known = costs(accesses)
+        return [Worth(calls[key], hits, known.get(key, 0.0)) for key, hits in expected(accesses, now, horizon).items()]
+
     def save(self, path: str | Path) -> None:
         """Writes the file, whole or not at all."""
         accesses, known = self._copy()
@@ -107,10 +113,17 @@ class AccessLog:
             return list(self._accesses), dict(self._calls)
 
 
+class Forecast(Protocol):
+    """What a cache can be warmed from: an :class:`AccessLog`, or what PostgreSQL has counted."""
+
+    def ranked(self, now: float, horizon: float) -> Sequence[Worth[Call]]:
+        """The calls worth executing before the ``horizon`` seconds after ``now``, the most valuable first."""
+
+
 class Warming:
     """The calls to execute now, as long as the budget lasts; ``seen`` counts them."""
 
-    def __init__(self, log: AccessLog, budget: str | float, horizon: float, clock: Callable[[], float]) -> None:
+    def __init__(self, log: Forecast, budget: str | float, horizon: float, clock: Callable[[], float]) -> None:
         self._end = clock() + (seconds(budget) if isinstance(budget, str) else budget)
         self._clock = clock
         self._worths = log.ranked(time.time(), horizon)

@@ -11,13 +11,14 @@ from typing import Any, Protocol, TypeVar
 
 from psycopg import Connection, Cursor, Error, Pipeline, pq
 
-from pytest_perfbudget.cache.queries import covering, declaring, entries, executions, questions, reads, turns
-from pytest_perfbudget.cache.queries.accesses import HORIZON, AccessLog, Warming
+from pytest_perfbudget.cache.queries import covering, declaring, entries, executions, questions, reads, slots, turns
+from pytest_perfbudget.cache.queries.accesses import HORIZON, AccessLog, Forecast, Warming
 from pytest_perfbudget.cache.queries.calls import Call, Parameters, call
 from pytest_perfbudget.cache.queries.lending import Lending
 from pytest_perfbudget.cache.queries.state import Settings, State
 from pytest_perfbudget.cache.queries.steps import Ask, Sql, Step, Steps, Turn, Unreachable, Wait
 from pytest_perfbudget.cache.queries.store import Store
+from pytest_perfbudget.cache.queries.usage import Usage, usage_of
 from pytest_perfbudget.cache.queries.writer import Writer
 
 _T = TypeVar("_T")
@@ -72,6 +73,25 @@ class QueryCache:
                 for (name,) in found:
                     connection.execute(covering.create_trigger(name).encode())
 
+    def decode(self, *, ddl: bool = True) -> None:
+        """Makes a replication slot, from which readers learn what anybody has written to tables of the database; with a
+        role that owns the table of debts and has REPLICATION. Waits for the transactions that run.
+
+        What is committed is seen within ``licence`` seconds. DDL is told by an event trigger, which a superuser has to
+        make; with ``ddl`` false, that of writers without a cache is not seen. Roles that read need EXECUTE on the
+        functions ``perfbudget_cache_peek`` and ``_advance``. The slot holds WAL back: :meth:`undecode` drops it.
+
+        Raises:
+            CacheError: ``wal_level`` is not ``logical``, a right is missing, or there can be no further slot.
+        """
+        with self._lent() as connection:
+            self._drive(slots.decode(self._state, ddl), connection)
+
+    def undecode(self) -> None:
+        """Drops what :meth:`decode` has made; writers have to be covered in another way from now on."""
+        with self._lent() as connection:
+            self._drive(slots.undecode(self._state), connection)
+
     def key(self, table: str, *columns: str) -> None:
         """Covers the table, and tells its rows apart by these columns: a read with ``column = value`` depends on the
         rows with that value only. Replaces the columns it had. With a role that owns the table.
@@ -89,9 +109,9 @@ class QueryCache:
         """
         return self._fetched(query, parameters, self._log)
 
-    def warm(self, log: AccessLog, budget: str | float = "2 s", horizon: float = HORIZON) -> int:
-        """Executes what ``log`` says the next ``horizon`` seconds will ask for, unless it is kept: the most valuable
-        first, as long as ``budget`` (seconds, or ``"2 s"``) lasts. Returns how many statements were looked at.
+    def warm(self, log: Forecast, budget: str | float = "2 s", horizon: float = HORIZON) -> int:
+        """Executes what ``log`` (or :meth:`usage`) says the next ``horizon`` seconds will ask for, unless it is kept:
+        the most valuable first, as long as ``budget`` (seconds, or ``"2 s"``) lasts. Returns how many were looked at.
 
         Raises:
             ValueError: the budget is no duration.
@@ -101,6 +121,15 @@ class QueryCache:
             with suppress(Error):  # a table that has gone since
                 self._fetched(asked.text, asked.parameters, None)
         return plan.seen
+
+    def usage(self) -> Usage:
+        """What ``pg_stat_statements`` has counted of this database and role, with the hits of this cache.
+
+        Raises:
+            CacheError: the extension is not installed, or not loaded.
+        """
+        with self._lent() as connection:
+            return self._drive(usage_of(self._state), connection)
 
     def _fetched(self, query: str, parameters: Parameters, log: AccessLog | None) -> list[tuple[Any, ...]]:
         began = self._state.clock()
@@ -113,8 +142,9 @@ class QueryCache:
             self._drive(reads.look_up(self._state, place, asked), None) if place and isinstance(asked, Call) else None
         )
         if kept and not reads.due(self._state, kept):
-            self._state.count("hits")
-            if log is not None and isinstance(asked, Call):
+            assert isinstance(asked, Call)
+            self._state.count("hits", asked.fingerprint)
+            if log is not None:
                 log.note(asked, time.time(), None)
             return entries.rows(kept)
         with Lending(self._lent) as lending:
@@ -141,7 +171,7 @@ class QueryCache:
 
     def report(self) -> dict[str, int | str]:
         """Counts since the start, and the last failure of Redis: hits, executed, kept, unreachable, refused, …"""
-        return {**self._state.counts, **({"redis": self._store.breaker.last} if self._store.breaker.last else {})}
+        return {**self._state.report(), **({"redis": self._store.breaker.last} if self._store.breaker.last else {})}
 
     def close(self) -> None:
         """Closes the connections to Redis; the pool is the caller's."""

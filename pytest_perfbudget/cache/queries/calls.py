@@ -24,6 +24,7 @@ _PLAIN = frozenset((
 _CLOCK = re.compile(
     r"\b(?:now|today|tomorrow|yesterday|current_(?:date|time|timestamp)|localtime|localtimestamp)\b", re.IGNORECASE
 )
+_AROUND = "; \n\r\t\f\v"  # a statement: no part of it, and pg_stat_statements gives it without
 _A_DATE = 40  # characters; a longer text is no date
 
 
@@ -42,10 +43,10 @@ def call(text: str, parameters: Parameters) -> Call | str:
     if reason := _unreadable(text):
         return reason
     try:
-        values = told(parameters)
+        values = told(parameters or None) if "%" not in text else told(parameters)
     except TypeError as error:
         return str(error)
-    digest = hashlib.blake2b(msgspec.msgpack.encode([text, values]), digest_size=20)
+    digest = hashlib.blake2b(msgspec.msgpack.encode([text.strip(_AROUND), values]), digest_size=20)
     return Call(text, parameters, _fingerprint(text), digest.hexdigest())
 
 

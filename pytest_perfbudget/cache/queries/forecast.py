@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -41,6 +41,22 @@ class Worth(Generic[K]):
     def value(self, hit: float) -> float:
         """Seconds saved for each second spent on it, where a hit takes ``hit`` seconds."""
         return self.hits * max(self.seconds - hit, 0.0) / self.seconds if self.seconds > 0 else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """How often each second a group of keys is asked for, how often executed, and what one execution takes in
+    seconds."""
+
+    asked: float
+    executed: float
+    seconds: float
+
+    def plus(self, executed: float, seconds: float) -> Rate:
+        """With further executions, each of which somebody has asked for."""
+        both = self.executed + executed
+        mean = (self.executed * self.seconds + executed * seconds) / both if both else 0.0
+        return Rate(self.asked + executed, both, mean)
 
 
 def expected(
@@ -76,7 +92,34 @@ def ranked(
     found = (
         Worth(key, hits, known.get(key, usual)) for key, hits in expected(accesses, now, horizon, half_life).items()
     )
-    return sorted((one for one in found if one.value(hit) > 0), key=lambda one: -one.value(hit))
+    return valuable(found, hit)
+
+
+def valuable(worths: Iterable[Worth[K]], hit: float) -> list[Worth[K]]:
+    """Those of any value, the most valuable first."""
+    return sorted((one for one in worths if one.value(hit) > 0), key=lambda one: -one.value(hit))
+
+
+def weighed(
+    worths: Sequence[Worth[K]], group: Callable[[K], str], rates: Mapping[str, Rate], horizon: float
+) -> list[Worth[K]]:
+    """The keys, as often as their shares of their groups say, and the rates of these; a group without a rate as much
+    more often as the others together. Keys of 0 seconds take as long as their group, or the mean of all."""
+    of_group: dict[str, float] = defaultdict(float)
+    for one in worths:
+        of_group[group(one.key)] += one.hits
+    told = {name for name, hits in of_group.items() if hits and name in rates}
+    scale = 1.0
+    if told:
+        scale = math.fsum(rates[name].asked for name in told) * horizon / math.fsum(of_group[name] for name in told)
+    taken = [one.seconds for one in worths if one.seconds]
+    usual = math.fsum(taken) / len(taken) if taken else 1.0
+    found = []
+    for one in worths:
+        name = group(one.key)
+        hits = one.hits / of_group[name] * rates[name].asked * horizon if name in told else one.hits * scale
+        found.append(Worth(one.key, hits, one.seconds or (rates[name].seconds if name in rates else usual)))
+    return found
 
 
 def within(worths: Iterable[Worth[K]], budget: float) -> list[Worth[K]]:

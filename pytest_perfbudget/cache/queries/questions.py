@@ -16,6 +16,13 @@ CREATE_DEBTS = (
     "(id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, counters text[] NOT NULL, since timestamptz DEFAULT now())"
 )
 
+DECODED = "decoded by "
+"""Begins the comment on the table of debts where a replication slot covers the writers of the database; its name ends
+it, ``?`` as long as there is none."""
+
+ANNOUNCEMENT = "message: transactional: 1 prefix: perfbudget_cache, sz: 9 content:announced"
+"""What is decoded of a transaction of ours that marks its counters itself: of a message in its WAL."""
+
 ANNOUNCED = "perfbudget_cache.announced"
 """The setting with which a transaction of ours says that it marks its counters itself."""
 
@@ -56,10 +63,19 @@ BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED"
 ALONE = "SET LOCAL max_parallel_workers_per_gather = 0"
 """What a function reads in a parallel worker is locked and counted there, where we cannot see it."""
 
+_DECODED = f"""(SELECT json_build_object('asked', pg_current_wal_insert_lsn(),
+    'paid', s.confirmed_flush_lsn >= pg_current_wal_insert_lsn(), 'refusal', CASE
+        WHEN s.slot_name IS NULL THEN 'the slot ' || n.slot || ' is missing'
+        WHEN s.datoid IS DISTINCT FROM (SELECT oid FROM pg_database WHERE datname = current_database())
+            THEN 'the slot ' || n.slot || ' is of another database'
+        WHEN s.wal_status = 'lost' THEN 'the slot ' || n.slot || ' is lost: its WAL was removed' ELSE '' END)
+    FROM (SELECT substring(obj_description('public.{DEBTS}'::regclass, 'pg_class') FROM '^{DECODED}(.+)$')) AS n (slot)
+    LEFT JOIN pg_replication_slots s ON s.slot_name = n.slot WHERE n.slot IS NOT NULL AND NOT pg_is_in_recovery())"""
+
 STATE = f"""SELECT json_build_object('server', {_SERVER}, 'session', {_SESSION},
-    'plain', NOT pg_is_in_recovery() AND {_PLAIN},
+    'plain', NOT pg_is_in_recovery() AND {_PLAIN}, 'decoded', {_DECODED},
     'debts', (SELECT coalesce(json_agg(json_build_array(id, counters)), '[]') FROM public.{DEBTS}))::text"""
-"""Whose the entries are, and what is owed."""
+"""Whose the entries are, and what is owed; where a slot covers the writers, up to where it is to be read."""
 
 SCANS = f"SELECT {_SCANS}::text"
 """Scans of each table so far: the table's oid → their number. They tell what a block with EXCEPTION has read, which
@@ -89,13 +105,17 @@ SELECT json_build_object('xid', pg_current_xact_id_if_assigned()::text, 'server'
     'age', extract(epoch FROM clock_timestamp() - pg_postmaster_start_time()),
     'schema', current_setting('track_counts') = 'off' OR {_CATALOGUES},
     'relations', (SELECT coalesce(json_agg(relation), '[]') FROM written),
+    'message', CASE WHEN pg_current_xact_id_if_assigned() IS NOT NULL
+            AND starts_with(obj_description(to_regclass('public.{DEBTS}'), 'pg_class'), '{DECODED}')
+        THEN pg_logical_emit_message(true, 'perfbudget_cache', 'announced') END,
     'keys', (SELECT coalesce(json_object_agg(relation::text, coalesce(current_setting('{KEYS}' || relation, true), '')),
         '{{}}') FROM written
         WHERE rows_only AND current_setting('{ANNOUNCED}', true) = 'on'
         AND current_setting('transaction_isolation') = 'read committed' AND {_keyed("relation")}))::text"""
 """What the transaction may have changed: whatever changes a table locks it until the end, cascades and triggers
 included. And the keys it has changed, of tables of which it has changed rows only: its snapshot of the triggers is
-newer than its locks where it is READ COMMITTED, and settings that were RESET on the way do not say ``announced``."""
+newer than its locks where it is READ COMMITTED, and settings that were RESET on the way do not say ``announced``. Where
+a slot covers the writers, its WAL says that this one is announced."""
 
 RELATIONS = f"""SELECT coalesce(json_object_agg(oid::text, relkind::text || relpersistence::text || CASE WHEN EXISTS
         (SELECT FROM pg_trigger t WHERE t.tgrelid = pg_class.oid AND tgname = '{KEY_TRIGGER}{INSERT}')

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from psycopg import Error, pq
 
-from pytest_perfbudget.cache.queries import counters, dependencies, entries, executions, questions, versions
+from pytest_perfbudget.cache.queries import counters, decoding, dependencies, entries, executions, questions, versions
 from pytest_perfbudget.cache.queries.calls import Call
 from pytest_perfbudget.cache.queries.entries import Entry
 from pytest_perfbudget.cache.queries.executions import Bases, name_of
@@ -72,7 +72,7 @@ def miss(state: State, call: Call, began: float, kept: Entry | None = None) -> S
         if not place:
             return Answer(None, (yield from executions.run(state, call)))
         if not kept and (entry := (yield from look_up(state, place, call))):
-            state.count("hits")
+            state.count("hits", call.fingerprint)
             return Answer(entry)
         known = state.known(call.fingerprint)
         if known and known.refusal and not (yield from _bases(state, place, call)):
@@ -112,32 +112,38 @@ def _alone(state: State, call: Call) -> Steps[pq.abc.PGresult]:
 def _others(state: State, place: Place, call: Call, kept: Entry | None) -> Steps[Answer]:
     """While another caller executes the statement: what there was before, or the entry it makes, or one's own."""
     if kept:
-        state.count("hits")
+        state.count("hits", call.fingerprint)
         return Answer(kept)
     entry = yield from _awaited(state, place, call)
-    state.count("shared" if entry else "alone")
+    state.count("shared", call.fingerprint) if entry else state.count("alone")
     return Answer(entry, None if entry else (yield from executions.run(state, call)))
 
 
 def licence(state: State, began: float) -> Steps[Place | None]:
-    """Where hits are allowed: PostgreSQL, asked a moment ago, named no debt, or all that it named were paid."""
-    return state.licensed(began) or (yield from _granted(state))
+    """Where hits are allowed: PostgreSQL, asked a moment ago, named no debt, or all that it named were paid; and its
+    slot of changes, if it has one, was read as far."""
+    return state.licensed(began) or (yield from _granted(state, began))
 
 
 def renew(state: State) -> Steps[None]:
     """The licence, by one caller before it ends, lest all that are about ask at once when it has. One that cannot be
     renewed lasts until its end."""
+    _, ends = state.granted
     with suppress(Unreachable, Error):
-        yield from _granted(state)
+        yield from _granted(state, ends)
 
 
-def _granted(state: State) -> Steps[Place | None]:
+def _granted(state: State, began: float) -> Steps[Place | None]:
     until = state.clock() + state.settings.licence
     found = questions.value((yield Sql(questions.STATE, often=True)))
     if not found["plain"]:
         state.grant(None, until)
         return None
     place = Place(found["server"], found["session"])
+    if found["decoded"] and not (yield from decoding.caught_up(state, place.server, found["decoded"], began)):
+        if not (another := state.licensed(began)):
+            state.count("undecoded")
+        return another
     if found["debts"]:
         yield from _pay(place.server, found["debts"])
     state.grant(place, until)

@@ -94,6 +94,13 @@ class State:
     """Where hits are allowed, and for reads that begin before when; one value, as several threads grant it."""
     wall: Callable[[], float] = time.time
     """The clock that processes share, as far as they do: when entries end."""
+    answered: Tally[str] = field(default_factory=Tally)
+    """Calls that Redis has answered, of each statement, by its fingerprint; of the first statements."""
+    since: float = field(default_factory=time.time)
+    undecoded: str = ""
+    """Why the slot that covers the writers could not be read, the last time it could not."""
+    not_decoded_until: float = float("-inf")
+    """The slot could not be read, and is left alone until then."""
     _known: OrderedDict[str, Known] = field(default_factory=OrderedDict)
     _keyed: OrderedDict[tuple[Any, ...], Keyed] = field(default_factory=OrderedDict)
     _asked: dict[str, tuple[str, ...]] = field(default_factory=dict)
@@ -102,11 +109,18 @@ class State:
     """The end of the licence that somebody renews, or has."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def count(self, what: str) -> None:
+    def count(self, what: str, answered: str = "") -> None:
+        """``answered`` is the fingerprint of the statement whose call Redis has answered."""
         with self._lock:
             self.counts[what] += 1
+            if answered and (answered in self.answered or len(self.answered) < _REMEMBERED):
+                self.answered[answered] += 1
         if (counted := _NOTED.get()) is not None:
             counted.append(what)
+
+    def report(self) -> dict[str, int | str]:
+        """The counts, and why there was no slot."""
+        return {**self.counts, **({"decoding": self.undecoded} if self.undecoded else {})}
 
     def licensed(self, began: float) -> Place | None:
         """Where a read that began then may be answered from Redis."""

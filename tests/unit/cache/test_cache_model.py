@@ -58,6 +58,40 @@ def change_an_owner(beginning: str, number: int, _: int) -> int:
         model.teardown()
 
 
+def test_no_read_is_stale_where_a_slot_covers_writers(server_cache: str) -> None:
+    with cache_model.servers(server_cache, decoded=True) as on:
+        cache_model.explore(12, 40)
+        assert on.tally["hits"] > 10
+
+
+@pytest.mark.parametrize("part", ["touched", "behind", "ddl"])
+def test_each_part_of_decoding_is_needed(server_cache: str, part: str) -> None:
+    with cache_model.servers(server_cache, decoded=True):
+        assert written_without_a_cache(part) == 0
+    with cache_model.servers(server_cache, part, decoded=True), pytest.raises(cache_model.StaleError):
+        written_without_a_cache(part)
+
+
+def written_without_a_cache(part: str) -> int:
+    """How many reads were hits when the licence had ended."""
+    model = cache_model.CacheModel()
+    write = cache_model.EXCLUSIVE[2] if part == "ddl" else cache_model.FOREIGN[0]
+    number = 3 if part == "ddl" else 0
+    model.without_a_cache = lambda what: write.format(n=77)  # type: ignore[method-assign]
+    try:
+        model.read_through(0, number)
+        before = model.on.tally["hits"]
+        model.write_without_a_cache(0)
+        model.now += 1.0
+        if part == "behind":  # this one cannot pay
+            model.readers[2].down = "down"
+            model.read(2, number, 60)
+        model.read(0, number, 60)
+        return model.on.tally["hits"] - before
+    finally:
+        model.teardown()
+
+
 def stale_without(part: str) -> None:
     """A short schedule that goes stale without it, and only then."""
     model = cache_model.CacheModel()

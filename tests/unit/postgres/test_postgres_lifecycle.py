@@ -238,7 +238,7 @@ def test_without_a_short_folder_the_server_listens_on_the_loopback(
     assert answer == (1,)
 
 
-@pytest.mark.parametrize("damage", ["state", "truncated", "version", "missing"])
+@pytest.mark.parametrize("damage", ["state", "truncated", "version", "missing", "replication"])
 def test_a_cluster_in_doubt_is_made_anew(cache: Path, damage: str) -> None:
     server = start(cache=str(cache))
     (text,) = server.admin.execute("show data_directory").fetchone() or ("",)
@@ -251,6 +251,8 @@ def test_a_cluster_in_doubt_is_made_anew(cache: Path, damage: str) -> None:
         control.write_bytes(contents[:10])
     elif damage == "version":
         (data / "PG_VERSION").write_text("12\n")
+    elif damage == "replication":
+        (data / "pg_replslot" / "somebody_s").mkdir()
     else:
         (data / "postgresql.conf").unlink()
     (data / "was here").touch()
