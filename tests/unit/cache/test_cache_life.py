@@ -24,11 +24,8 @@ ALL = "SELECT id, name FROM items ORDER BY id"
 
 
 @pytest.fixture
-def pool(dsn: str) -> Iterator[ConnectionPool]:
-    with psycopg.connect(dsn, autocommit=True) as connection:
-        connection.execute("CREATE TABLE items (id int PRIMARY KEY, name text NOT NULL)")
-        connection.execute("INSERT INTO items SELECT n, 'item ' || n FROM generate_series(1, 100) n")
-    with ConnectionPool(dsn, min_size=1, max_size=4) as pool:
+def pool(items: str) -> Iterator[ConnectionPool]:
+    with ConnectionPool(items, min_size=1, max_size=4) as pool:
         QueryCache("redis://127.0.0.1:1", pool).install()
         yield pool
 
