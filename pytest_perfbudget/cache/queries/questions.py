@@ -35,10 +35,15 @@ _SETTINGS = (
     "standard_conforming_strings", "row_security", "lc_monetary", "lc_numeric", "lc_time", "default_text_search_config",
     "xmlbinary", "xmloption", "transform_null_equals", "array_nulls", "backslash_quote",
 )  # fmt: skip
-_SESSION = (
-    f"""md5(concat_ws(chr(1), session_user, current_user, {", ".join(f"current_setting('{n}')" for n in _SETTINGS)}))"""
-)
-_SERVER = """md5(concat_ws('/', pg_postmaster_start_time(), current_database(),
+_OF_EXTENSIONS = {
+    "pg_trgm.similarity_threshold": "0.3", "pg_trgm.word_similarity_threshold": "0.6",
+    "pg_trgm.strict_word_similarity_threshold": "0.5",
+}  # fmt: skip
+"""What operators of pg_trgm compare with, and what is in force before it is loaded."""
+_VALUES = [f"current_setting('{name}')" for name in _SETTINGS]
+_VALUES += [f"coalesce(current_setting('{name}', true), '{usual}')" for name, usual in _OF_EXTENSIONS.items()]
+_SESSION = f"md5(concat_ws(chr(1), session_user, current_user, {', '.join(_VALUES)}))"
+_SERVER = """md5(concat_ws('/', extract(epoch FROM pg_postmaster_start_time()), current_database(),
     (SELECT oid FROM pg_database WHERE datname = current_database())))"""
 _PLAIN = """current_setting('DateStyle') LIKE 'ISO%' AND current_setting('IntervalStyle') = 'postgres'
     AND current_setting('client_encoding') = 'UTF8' AND current_setting('bytea_output') = 'hex'"""

@@ -70,6 +70,26 @@ def test_a_writer_without_redis_is_seen_by_readers_with_it(cache: QueryCache, po
         assert connection.execute("SELECT count(*) FROM perfbudget_cache_debt").fetchone() == (0,)
 
 
+@pytest.mark.parametrize(
+    "setting", ["TimeZone = 'Asia/Tokyo'", "DateStyle = 'German'", "IntervalStyle = 'sql_standard'"]
+)
+def test_writers_whose_settings_are_others_are_seen(cache: QueryCache, dsn: str, redis_url: str, setting: str) -> None:
+    cache.fetch(ALL)
+    with cache.connection() as connection:
+        connection.execute(f"SET LOCAL {setting}")
+        connection.execute("DELETE FROM items WHERE id > 50")
+    assert len(cache.fetch(ALL)) == len(cache.fetch(ALL)) == 50
+    name, _, value = setting.replace("'", "").partition(" = ")
+    with ConnectionPool(dsn, min_size=1, kwargs={"options": f"-c {name}={value}"}) as pool:
+        for url, left in ((redis_url, 7), ("redis://127.0.0.1:1/0", 3)):
+            other = QueryCache(url, pool, Settings(licence=0.2))
+            with other.connection() as connection:
+                connection.execute("DELETE FROM items WHERE id > %s", (left,))
+            other.fetch(ALL)
+            assert len(cache.fetch(ALL)) == len(cache.fetch(ALL)) == left
+            other.close()
+
+
 def test_a_redis_that_is_full_is_no_reason_for_stale_rows(cache: QueryCache, redis: Redis) -> None:
     cache.fetch(ALL)
     redis.config_set("maxmemory", 1)
