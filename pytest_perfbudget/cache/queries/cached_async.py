@@ -85,6 +85,9 @@ class AsyncQueryCache:
         """The rows of a statement, from Redis or from PostgreSQL: what a transaction of its own would see.
 
         A statement that writes is executed and committed. Raises what psycopg raises; never an error of Redis.
+
+        Raises:
+            CacheError: a transaction ends within a text of several statements.
         """
         return await self._fetched(query, parameters, self._log)
 

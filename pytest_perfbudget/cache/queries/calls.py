@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
+from pytest_perfbudget.cache.queries import endings
 from pytest_perfbudget.statements import Kind, identity, kind
 
 Parameters: TypeAlias = Sequence[Any] | Mapping[str, Any] | None
@@ -38,7 +39,7 @@ class Call:
 
 
 def call(text: str, parameters: Parameters) -> Call | str:
-    """The call, or why its result is not kept."""
+    """The call, or why its result is not kept. Raises CacheError for a text that commits what nobody announces."""
     if reason := _unreadable(text):
         return reason
     try:
@@ -51,11 +52,12 @@ def call(text: str, parameters: Parameters) -> Call | str:
 
 @lru_cache(maxsize=4096)
 def _unreadable(text: str) -> str:
-    if kind(text) is not Kind.READ:
-        return "it is no read"
     if ";" in text.rstrip("; \n\t"):
         return "it may be several statements"
-    if found := _CLOCK.search(text):
+        endings.before(text, None)  # refuses those that commit
+    if kind(text) is not Kind.READ:
+        return "it is no read"
+    if found := CLOCK.search(text):
         return f"it says {found.group()}"
     return ""
 
