@@ -22,9 +22,10 @@ Parameters: TypeAlias = Sequence[Any] | Mapping[str, Any] | None
 _PLAIN = frozenset((
     type(None), bool, int, float, str, bytes, decimal.Decimal, dt.date, dt.datetime, dt.time, dt.timedelta, uuid.UUID,
 ))  # fmt: skip
-_CLOCK = re.compile(
+CLOCK = re.compile(
     r"\b(?:now|today|tomorrow|yesterday|current_(?:date|time|timestamp)|localtime|localtimestamp)\b", re.IGNORECASE
 )
+"""Words of clocks, and of dates that move."""
 _A_DATE = 40  # characters; a longer text is no date
 
 
@@ -53,8 +54,8 @@ def call(text: str, parameters: Parameters) -> Call | str:
 @lru_cache(maxsize=4096)
 def _unreadable(text: str) -> str:
     if ";" in text.rstrip("; \n\t"):
-        return "it may be several statements"
         endings.before(text, None)  # refuses those that commit
+        return "it may be several statements"
     if kind(text) is not Kind.READ:
         return "it is no read"
     if found := CLOCK.search(text):
@@ -71,7 +72,7 @@ def told(value: Any) -> Any:
     """The value with the names of its types: 1, 1.0, True and '1' are other parameters. Raises TypeError of others."""
     kind_ = type(value)
     if kind_ in _PLAIN:
-        if kind_ is str and len(value) <= _A_DATE and _CLOCK.search(value):
+        if kind_ is str and len(value) <= _A_DATE and CLOCK.search(value):
             raise TypeError(f"the parameter {value!r} may be read as a date that moves")
         return [kind_.__name__, value]
     if kind_ in (list, tuple):
