@@ -138,8 +138,10 @@ SELECT json_build_object('session', {_SESSION}, 'plain',
     JOIN pg_type y ON y.oid = a.atttypid AND y.typnamespace = 'pg_catalog'::regnamespace
     JOIN (VALUES {KEY_TYPES}) AS k (name, kind) ON k.name = y.typname
     LEFT JOIN pg_collation l ON l.oid = a.attcollation
-    WHERE coalesce(l.collisdeterministic, true) AND {_keyed("c.oid")}))::text"""
-"""Key columns of these relations; ``plain`` says that no expression can call code that the plan does not name:
+    WHERE coalesce(l.collisdeterministic, true) AND {_keyed("c.oid")}
+        AND (k.kind <> 'text' OR NOT EXISTS (SELECT FROM pg_collation WHERE NOT collisdeterministic))))::text"""
+"""Key columns of these relations, those of text where no statement can compare by a collation in which other texts are
+equal, as EXPLAIN does not show it; ``plain`` says that no expression can call code that the plan does not name:
 operators, casts and domains of the database, and functions within views and policies."""
 
 _VIEWS = "SELECT {} FROM pg_class WHERE oid = ANY(%(held)s::oid[]) AND relkind = 'v'"
