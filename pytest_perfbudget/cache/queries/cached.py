@@ -15,7 +15,7 @@ from pytest_perfbudget.cache.queries.accesses import HORIZON, AccessLog, Warming
 from pytest_perfbudget.cache.queries.calls import Call, Parameters, call
 from pytest_perfbudget.cache.queries.lending import Lending
 from pytest_perfbudget.cache.queries.state import Settings, State
-from pytest_perfbudget.cache.queries.steps import Ask, Sql, Step, Steps, Unreachable, Wait
+from pytest_perfbudget.cache.queries.steps import Ask, Sql, Step, Steps, Wait
 from pytest_perfbudget.cache.queries.store import Store
 from pytest_perfbudget.cache.queries.writer import Writer
 
@@ -166,7 +166,7 @@ class QueryCache:
             while True:
                 try:
                     answer = self._answer(step, on)
-                except (Unreachable, Error) as error:
+                except BaseException as error:  # cancelled as well: others wait for what it executes
                     step = steps.throw(error)
                 else:
                     step = steps.send(answer)

@@ -16,7 +16,7 @@ from pytest_perfbudget.cache.queries.accesses import HORIZON, AccessLog, Warming
 from pytest_perfbudget.cache.queries.calls import Call, Parameters, call
 from pytest_perfbudget.cache.queries.lending import AsyncLending
 from pytest_perfbudget.cache.queries.state import Settings, State
-from pytest_perfbudget.cache.queries.steps import Ask, Sql, Step, Steps, Unreachable, Wait
+from pytest_perfbudget.cache.queries.steps import Ask, Sql, Step, Steps, Wait
 from pytest_perfbudget.cache.queries.store_async import AsyncStore
 from pytest_perfbudget.cache.queries.writer_async import AsyncWriter
 
@@ -168,7 +168,7 @@ class AsyncQueryCache:
             while True:
                 try:
                     answer = await self._answer(step, on)
-                except (Unreachable, Error) as error:
+                except BaseException as error:  # cancelled as well: others wait for what it executes
                     step = steps.throw(error)
                 else:
                     step = steps.send(answer)

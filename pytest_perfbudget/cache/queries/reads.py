@@ -12,7 +12,7 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from psycopg import Error, pq
+from psycopg import pq
 
 from pytest_perfbudget.cache.queries import counters, dependencies, entries, executions, questions, versions
 from pytest_perfbudget.cache.queries.calls import Call
@@ -80,19 +80,34 @@ def miss(state: State, call: Call, began: float, kept: Entry | None = None) -> S
         token = secrets.token_hex(8)
         if not (yield from _first(state, place, call, token)):
             return (yield from _others(state, place, call, kept))
-        bases = yield from _bases(state, place, call)
     except Unreachable:
-        state.count("unreachable")
-        return Answer(None, (yield from executions.run(state, call)))
-    if kept:
-        state.count("early")
+        return Answer(None, (yield from _alone(state, call)))
     try:
-        result = yield from executions.kept(state, place, call, bases)
-    except Error:  # not of a protocol that is closed: it cannot ask any more
+        result = yield from _made(state, place, call, early=bool(kept))
+    except GeneratorExit:  # a protocol that is closed cannot ask any more
+        raise
+    except BaseException:  # a caller that was cancelled as well
         yield from _released(state, place, call, token)
         raise
     yield from _released(state, place, call, token)
     return Answer(None, result)
+
+
+def _made(state: State, place: Place, call: Call, *, early: bool) -> Steps[pq.abc.PGresult]:
+    """The result, by the caller that has the flight."""
+    try:
+        bases = yield from _bases(state, place, call)
+    except Unreachable:
+        return (yield from _alone(state, call))
+    if early:
+        state.count("early")
+    return (yield from executions.kept(state, place, call, bases))
+
+
+def _alone(state: State, call: Call) -> Steps[pq.abc.PGresult]:
+    """Without Redis."""
+    state.count("unreachable")
+    return (yield from executions.run(state, call))
 
 
 def _others(state: State, place: Place, call: Call, kept: Entry | None) -> Steps[Answer]:

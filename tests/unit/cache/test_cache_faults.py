@@ -292,11 +292,20 @@ def test_64_threads_of_4_processes_execute_a_cold_statement_once(cache: QueryCac
     assert all("redis" not in report for report in reports)
 
 
-def test_a_statement_that_fails_lets_the_next_caller_try(cache: QueryCache) -> None:
+@pytest.mark.parametrize(
+    "statement",
+    [
+        pytest.param("SELECT 1 / (id - id) FROM items", id="when it is executed"),
+        pytest.param("SELECT 1 / (2 - 2)", id="when it is planned"),
+        pytest.param("SELECT nothing FROM items", id="when it is read"),
+    ],
+)
+def test_a_statement_that_fails_lets_the_next_caller_try(cache: QueryCache, redis: Redis, statement: str) -> None:
     for _ in range(2):
-        with pytest.raises(psycopg.errors.DivisionByZero):
-            cache.fetch("SELECT 1 / (id - id) FROM items")
-    assert cache.report() == {"executed": 2}
+        with pytest.raises((psycopg.errors.DivisionByZero, psycopg.errors.UndefinedColumn)):
+            cache.fetch(statement)
+        assert not list(redis.scan_iter("*:f:*"))
+    assert "alone" not in cache.report()
 
 
 def test_sql_that_ends_the_transaction_is_announced_or_refused(cache: QueryCache) -> None:
