@@ -44,10 +44,10 @@ def call(text: str, parameters: Parameters) -> Call | str:
     if reason := _unreadable(text):
         return reason
     try:
-        values = told(parameters)
-    except TypeError as error:
+        asked = msgspec.msgpack.encode([text, told(parameters)])
+    except (TypeError, ValueError, OverflowError) as error:  # the last of an integer of more than 64 bits
         return str(error)
-    digest = hashlib.blake2b(msgspec.msgpack.encode([text, values]), digest_size=20)
+    digest = hashlib.blake2b(asked, digest_size=20)
     return Call(text, parameters, _fingerprint(text), digest.hexdigest())
 
 
