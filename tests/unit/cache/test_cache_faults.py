@@ -216,6 +216,30 @@ def test_what_is_not_ours_is_refused(cache: QueryCache, redis: Redis, spoilt: ob
     assert cache.report()["hits"] == 1
 
 
+@pytest.mark.parametrize(
+    "spoilt",
+    [
+        pytest.param(b"%s|<x", id="up to nobody"),
+        pytest.param("%s|²".encode(), id="a digit of no number"),
+        pytest.param(b"%s|99999999999999999999999", id="an id above all"),
+        pytest.param(b"%s|-1,?", id="an id below all"),
+        pytest.param(b"%s|\xff\x00", id="no text"),
+        pytest.param(b"%s|,,|", id="no ids"),
+        pytest.param(b"|", id="nothing"),
+        pytest.param(b"", id="empty"),
+    ],
+)
+def test_counters_that_others_wrote_make_no_statement_fail(cache: QueryCache, redis: Redis, spoilt: bytes) -> None:
+    cache.fetch(ALL)
+    for key in redis.scan_iter("*:v:*"):
+        redis.set(key, spoilt.replace(b"%s", bytes(redis.get(key) or b"")))
+    for left in (50, 7):
+        assert cache.fetch(ALL) == cache.fetch(ALL)
+        with cache.connection() as connection:
+            connection.execute("DELETE FROM items WHERE id > %s", (left,))
+        assert len(cache.fetch(ALL)) == left
+
+
 def test_an_entry_of_another_secret_is_refused(cache: QueryCache, pool: ConnectionPool, redis_url: str) -> None:
     right = cache.fetch(ALL)
     other = QueryCache(redis_url, pool, Settings(secret=b"known to few"))
