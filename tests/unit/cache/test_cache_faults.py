@@ -446,3 +446,38 @@ def test_an_entry_and_its_counters_share_a_slot_of_a_cluster(pool: ConnectionPoo
         slots = {client.execute_command("CLUSTER", "KEYSLOT", key) for key in client.scan_iter("*")}
     assert len(slots) == 1
     cache.close()
+
+
+def shut_down(cluster: str) -> None:
+    with Redis.from_url(cluster, retry=Retry(ConstantBackoff(0), 0)) as client:
+        client.shutdown(nosave=True)
+
+
+def test_without_its_cluster_statements_run(pool: ConnectionPool, cluster: str) -> None:
+    cache = QueryCache(cluster, pool, Settings(licence=0.01), timeout=0.5, pause=0, cluster=True)
+    cache.install()
+    cache.fetch(ALL)
+    shut_down(cluster)
+    late = QueryCache(cluster, pool, Settings(licence=0.01), timeout=0.5, pause=0, cluster=True)
+    for one, left in ((cache, 50), (late, 7)):
+        assert one.fetch(ALL)
+        with one.connection() as connection:
+            connection.execute("DELETE FROM items WHERE id > %s", (left,))
+        assert len(one.fetch(ALL)) == left
+        assert one.report()["owed"] == 1
+        assert one.report()["redis"]
+        one.close()
+
+
+def test_without_its_cluster_the_async_cache_runs_statements(pool: ConnectionPool, items: str, cluster: str) -> None:
+    shut_down(cluster)
+
+    async def scenario() -> None:
+        async with AsyncConnectionPool(items, min_size=1, open=False) as connections:
+            cache = AsyncQueryCache(cluster, connections, timeout=0.5, pause=0, cluster=True)
+            await cache.install()
+            assert len(await cache.fetch(ALL)) == 100
+            assert cache.report()["unreachable"]
+            await cache.close()
+
+    asyncio.run(scenario())
