@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pytest_perfbudget.capture.hub import Hub
 
 
-_CONVERT = "_convert_query"
+_PRIVATE = ("_convert_query", "_raise_for_result")
 
 
 class Psycopg3:
@@ -43,11 +43,12 @@ class Psycopg3:
             original = kind.__dict__[name]
             self._originals.append((kind, name, original))
             setattr(kind, name, wrap(original, self))
-        from pytest_perfbudget.capture.psycopg3_calls import converting
+        from pytest_perfbudget.capture.psycopg3_calls import converting, raising
 
-        for kind in _converters():
-            self._originals.append((kind, _CONVERT, kind.__dict__[_CONVERT]))
-            setattr(kind, _CONVERT, converting(kind.__dict__[_CONVERT]))
+        for name, wrapper in zip(_PRIVATE, (converting, raising), strict=True):
+            for kind in _classes_with(name):
+                self._originals.append((kind, name, kind.__dict__[name]))
+                setattr(kind, name, wrapper(kind.__dict__[name]))
 
     def uninstall(self) -> None:
         """Put the methods back. Connections seen keep their tap: it passes everything but plans to the application."""
@@ -57,12 +58,13 @@ class Psycopg3:
             setattr(kind, name, original)
 
 
-def _converters() -> list[type[Any]]:
-    """The classes that define what makes a server's statement of the client's; none in a psycopg that has no such."""
+def _classes_with(private: str) -> list[type[Any]]:
+    """The cursors that define it: what makes a server's statement of the client's, what raises the error of a result;
+    none in a psycopg that has no such."""
     import psycopg
 
     bases = (*psycopg.Cursor.__mro__, *psycopg.AsyncCursor.__mro__)
-    return [kind for kind in dict.fromkeys(bases) if _CONVERT in vars(kind)]
+    return [kind for kind in dict.fromkeys(bases) if private in vars(kind)]
 
 
 def _watched() -> list[tuple[type[Any], str, Any]]:

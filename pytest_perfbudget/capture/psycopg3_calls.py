@@ -36,7 +36,7 @@ def begin(hub: Hub | None, cursor: Any) -> Call | None:
         tap.enter(call.recording)
     call.standby, call.prepares = tap.standby, tap.prepares
     if pgconn.pipeline_status:
-        _join_pipeline(call, tap, cursor.connection)
+        _join_pipeline(call, tap, cursor)
     return call
 
 
@@ -99,7 +99,7 @@ def failed(call: Call, cursor: Any, error: BaseException, query: Any) -> None:
     call.duration = perf_counter() - call.started
     call.owed = 0
     state = getattr(error, "sqlstate", None)
-    call.error = state or type(error).__name__
+    call.error = _named(error)
     call.sent = state is not None or call.converted is not None
     if call.sent:
         call.take()
@@ -126,18 +126,18 @@ def asked(call: Call, options: Mapping[str, Any]) -> None:
         call.prepares = 0 if prepare else None
 
 
-def _join_pipeline(call: Call, tap: Tap, connection: Any) -> None:
+def _join_pipeline(call: Call, tap: Tap, cursor: Any) -> None:
     """In the application's pipeline the first call after each wait for results pays the round trip; plans come when its
     results do.
 
     ``_pipeline`` is private to psycopg: without it each call counts as a pipeline of its own.
     """
-    pipeline = getattr(connection, "_pipeline", None)
+    pipeline = getattr(cursor.connection, "_pipeline", None)
     joined = pipeline is not None and tap.pipeline is not None and tap.pipeline() is pipeline
     call.round_trips = 0 if joined and outstanding(pipeline) else 1
     tap.pipeline = ref(pipeline) if pipeline is not None else None
     tap.last_piped = call
-    call.owed = 1
+    call.owed, call.cursor = 1, ref(cursor)
 
 
 def synced(pipeline: Any) -> None:
@@ -162,6 +162,28 @@ def converting(original: Callable[..., Any]) -> Callable[..., Any]:
         return converted
 
     return _convert_query
+
+
+def raising(original: Callable[..., Any]) -> Callable[..., Any]:
+    """``_raise_for_result`` of psycopg's cursors, which is private: in a pipeline a statement fails when its method has
+    returned, and without this it has no error."""
+
+    @wraps(original)
+    def _raise_for_result(self: Any, result: Any) -> Any:
+        __tracebackhide__ = True
+        try:
+            return original(self, result)
+        except Exception as error:
+            if type(tap := pgconn_of(self).notice_handler) is Tap:
+                tap.failed(self, _named(error))
+            raise
+
+    return _raise_for_result
+
+
+def _named(error: BaseException) -> str:
+    state: str | None = getattr(error, "sqlstate", None)
+    return state or type(error).__name__
 
 
 def client_text(query: Any, cursor: Any) -> bytes:

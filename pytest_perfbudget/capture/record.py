@@ -94,6 +94,7 @@ class Call:
 
     ``converted`` is there from the moment the driver has made the statement until its method has returned.
     ``owed`` counts the plans that arrive after the driver's method has returned (pipelines, server-side cursors).
+    ``cursor`` is the driver's, where its result comes later as well.
     """
 
     recording: Recording
@@ -114,6 +115,7 @@ class Call:
     owed: int = 0
     standby: bool = False
     prepares: int | None = None
+    cursor: ReferenceType[Any] | None = None
     iterated: int = 0
     fetched: str = "whole"
     size: int | None = None

@@ -50,6 +50,14 @@ class Tap(Portals):
         elif self.application is not None:
             self.application(result)
 
+    def failed(self, cursor: Any, error: str) -> None:
+        """A statement of a pipeline, of which nothing else comes: the first of this cursor that waits."""
+        for call in self._waiting:
+            if call.cursor is not None and call.cursor() is cursor:
+                call.error, call.owed = error, 0
+                self._waiting.remove(call)
+                return
+
     def enter(self, recording: Recording) -> None:
         connection = self._connection()
         self.prepares = connection.prepare_threshold if connection is not None else None

@@ -35,13 +35,15 @@ _OF_THE_SERVER = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One setting of a profile; ``since`` is the first major that knows it."""
+    """One setting of a profile; ``since`` is the first major that knows it, ``instead`` the value of a server that was
+    built without the other."""
 
     name: str
     value: str
     why: str
     level: Level = Level.DATABASE
     since: int = 0
+    instead: str = ""
 
 
 LISTS = frozenset(("search_path", "session_preload_libraries", "local_preload_libraries", "temp_tablespaces"))

@@ -34,7 +34,7 @@ from pytest_perfbudget.cache import RedisRequest, embedded
 from pytest_perfbudget.cache.queries import commits, covering, declaring, entries, questions, reads
 from pytest_perfbudget.cache.queries.calls import Call, call
 from pytest_perfbudget.cache.queries.state import Settings, State
-from pytest_perfbudget.cache.queries.steps import Ask, Sql, Unreachable, Wait
+from pytest_perfbudget.cache.queries.steps import Ask, Sql, Turn, Unreachable, Wait
 from pytest_perfbudget.cache.queries.store import Store
 from pytest_perfbudget.postgres.embedded import Embedded
 from pytest_perfbudget.postgres.local import Local
@@ -234,8 +234,10 @@ def through(steps: Any, connection: psycopg.Connection[Any], store: Store) -> No
     with contextlib.suppress(StopIteration):
         while True:
             step = steps.send(answer)
-            if isinstance(step, Sql):
-                answer = connection.execute(step.text.encode(), step.parameters, prepare=False).pgresult
+            if isinstance(step, Sql | Turn):
+                statements = step.statements if isinstance(step, Turn) else (step,)
+                found = [connection.execute(s.text.encode(), s.parameters, prepare=False).pgresult for s in statements]
+                answer = found if isinstance(step, Turn) else found[0]
             elif isinstance(step, Ask):
                 answer = store.answer(step)
 
@@ -251,6 +253,7 @@ class Actor:
         self.connection = self._connected()
         self.steps: Any = None
         self.pending: Any = None
+        self.turn: list[Any] = []
         self.began = 0
         self.acked: set[int] = set()
         self.read = -1
@@ -266,12 +269,18 @@ class Actor:
     def idle(self) -> bool:
         return self.steps is None and self.connection.info.transaction_status == pq.TransactionStatus.IDLE
 
+    @property
+    def text(self) -> str:
+        """Of the statement it executes next, if it is one."""
+        step = self.pending.statements[len(self.turn)] if isinstance(self.pending, Turn) else self.pending
+        return step.text if isinstance(step, Sql) else ""
+
     def start(self, steps: Any) -> None:
-        self.steps, self.pending = steps, None
+        self.steps, self.pending, self.turn = steps, None, []
         self._next(lambda: next(steps))
 
     def advance(self) -> None:
-        """One step of the protocol."""
+        """One step of the protocol; of a turn one statement, so that others come between as they do in the server."""
         self.world.on.steps += 1
         step = self.pending
         try:
@@ -302,7 +311,16 @@ class Actor:
             return self.world.asked(self, step)
         if callable(step):
             return self.world.called(self, step)
+        if isinstance(step, Turn):
+            self.turn.append(self._executed(step.statements[len(self.turn)]))
+            if len(self.turn) < len(step.statements):
+                return Actor
+            answers, self.turn = self.turn, []
+            return answers
         assert isinstance(step, Sql)
+        return self._executed(step)
+
+    def _executed(self, step: Sql) -> Any:
         if step.text == questions.OWE:
             self.owed = True
             if self.world.on.unsound == "debts":
@@ -595,6 +613,8 @@ def rows(answer: reads.Answer) -> list[tuple[Any, ...]]:
 
 def fetch(state: State, asked: Call, began: float) -> Any:
     """What QueryCache.fetch does."""
+    if state.renews(began):
+        yield from reads.renew(state)
     place = state.licensed(began)
     if place and (entry := (yield from reads.look_up(state, place, asked))):
         return reads.Answer(entry)

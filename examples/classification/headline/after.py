@@ -21,8 +21,9 @@ from pytest_perfbudget.cache import AccessLog, QueryCache
 from pytest_perfbudget.cache.queries.calls import Call, call
 from pytest_perfbudget.pool import AdaptivePool, pipelined
 
-LARGEST = 4
-"""Connections of a process at most: more would only compete for two cores."""
+SMALLEST, LARGEST = 3, 4
+"""Connections of a process: three are there when the clients begin, lest twenty wait for one until the pool has grown;
+more than four would only compete for two cores."""
 
 Asked = tuple[str, Any]
 """A statement and its parameters."""
@@ -36,7 +37,7 @@ class After:
     def __init__(self, dsn: str, redis: str, words: Sequence[str], meter: Meter, steps: Steps) -> None:
         self._words, self._meter, self._steps = words, meter, steps
         options: dict[str, Any] = {"prepare_threshold": 1 if steps.plans else None}
-        pool = AdaptivePool(dsn, min_size=1, max_size=LARGEST, kwargs=options, sites=False)
+        pool = AdaptivePool(dsn, min_size=SMALLEST, max_size=LARGEST, kwargs=options, sites=False)
         self._adaptive = pool if steps.pool else None
         if self._adaptive:
             self._adaptive.open(wait=True)

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import random
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, Protocol, TypeVar
 
-from psycopg import Connection, Cursor, Error, pq
+from psycopg import Connection, Cursor, Error, Pipeline, pq
 
-from pytest_perfbudget.cache.queries import covering, declaring, entries, executions, questions, reads
+from pytest_perfbudget.cache.queries import covering, declaring, entries, executions, questions, reads, turns
 from pytest_perfbudget.cache.queries.accesses import HORIZON, AccessLog, Warming
 from pytest_perfbudget.cache.queries.calls import Call, Parameters, call
 from pytest_perfbudget.cache.queries.lending import Lending
 from pytest_perfbudget.cache.queries.state import Settings, State
-from pytest_perfbudget.cache.queries.steps import Ask, Sql, Step, Steps, Wait
+from pytest_perfbudget.cache.queries.steps import Ask, Sql, Step, Steps, Turn, Wait
 from pytest_perfbudget.cache.queries.store import Store
 from pytest_perfbudget.cache.queries.writer import Writer
 
@@ -107,6 +108,9 @@ class QueryCache:
     def _fetched(self, query: str, parameters: Parameters, log: AccessLog | None) -> list[tuple[Any, ...]]:
         began = self._state.clock()
         asked = call(query, parameters)
+        if self._state.renews(began):
+            with Lending(self._lent) as lending:
+                self._drive(reads.renew(self._state), lending)
         place = self._state.licensed(began)
         kept = (
             self._drive(reads.look_up(self._state, place, asked), None) if place and isinstance(asked, Call) else None
@@ -123,7 +127,7 @@ class QueryCache:
                 if log is not None:
                     log.note(asked, time.time(), None if answer.entry else self._state.clock() - started)
             else:
-                result = self._drive(executions.run(self._state, Call(query, parameters, "", "")), lending)
+                result = self._drive(executions.run_text(self._state, query, parameters), lending)
                 answer = reads.Answer(None, result)
             if answer.entry:
                 return entries.rows(answer.entry)
@@ -155,6 +159,8 @@ class QueryCache:
             try:
                 yield connection
             finally:
+                if connection.info.pipeline_status:  # cancelled at its end
+                    connection.close()
                 if not connection.closed:
                     if connection.info.transaction_status != pq.TransactionStatus.IDLE:
                         connection.rollback()
@@ -175,16 +181,45 @@ class QueryCache:
             return result
 
     def _answer(self, step: Step, on: Connection[Any] | Lending | None) -> Any:
-        if isinstance(on, Lending) and not isinstance(step, Sql):
-            on.rest()
-        match step:
-            case Ask():
-                return self._store.answer(step)
-            case Wait(seconds):
-                return time.sleep(seconds)
-            case Sql(text, parameters, own, often):
-                assert on
-                connection = on.taken() if isinstance(on, Lending) else on
-                with Cursor(connection) as cursor:  # not the connection's own kind, which announces
-                    cursor.execute(text.encode(), parameters, prepare=False if own and not often else None)
-                    return cursor.pgresult
+        if isinstance(step, Ask | Wait):
+            if isinstance(on, Lending):
+                on.rest()
+            return self._store.answer(step) if isinstance(step, Ask) else time.sleep(step.seconds)
+        assert on
+        if not isinstance(on, Lending):
+            return self._executed(step, on)
+        answer = self._executed(step, on.taken())
+        on.rest()
+        return answer
+
+    def _executed(self, step: Sql | Turn, connection: Connection[Any]) -> Any:
+        if isinstance(step, Turn):
+            return self._turn(step, connection)
+        with self._sent(step, connection) as cursor:
+            return cursor.pgresult
+
+    def _turn(self, turn: Turn, connection: Connection[Any]) -> list[Any]:
+        if not Pipeline.is_supported():
+            return [self._executed(one, connection) for one in turn.statements]
+        around = sys.exception()
+        failed: Error | None = None
+        try:
+            with connection.pipeline():
+                try:
+                    cursors = [self._sent(one, connection) for one in turn.statements]
+                except Error as error:
+                    failed = error
+        except Error as error:
+            failed = failed or turns.first(error, around)
+        if failed:
+            if turns.lost(connection):
+                connection.close()
+            raise failed
+        return [cursor.pgresult for cursor in cursors]
+
+    def _sent(self, statement: Sql, connection: Connection[Any]) -> Cursor[Any]:
+        """Within a pipeline its result is there when that has ended."""
+        cursor = Cursor(connection)  # not the connection's own kind, which announces
+        never = statement.own and not statement.often
+        cursor.execute(statement.text.encode(), statement.parameters, prepare=False if never else None)
+        return cursor

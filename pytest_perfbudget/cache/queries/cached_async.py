@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import random
+import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Protocol, TypeVar
 
-from psycopg import AsyncConnection, AsyncCursor, Error, pq
+from psycopg import AsyncConnection, AsyncCursor, AsyncPipeline, Error, pq
 
-from pytest_perfbudget.cache.queries import covering, declaring, entries, executions, questions, reads
+from pytest_perfbudget.cache.queries import covering, declaring, entries, executions, questions, reads, turns
 from pytest_perfbudget.cache.queries.accesses import HORIZON, AccessLog, Warming
 from pytest_perfbudget.cache.queries.calls import Call, Parameters, call
 from pytest_perfbudget.cache.queries.lending import AsyncLending
 from pytest_perfbudget.cache.queries.state import Settings, State
-from pytest_perfbudget.cache.queries.steps import Ask, Sql, Step, Steps, Wait
+from pytest_perfbudget.cache.queries.steps import Ask, Sql, Step, Steps, Turn, Wait
 from pytest_perfbudget.cache.queries.store_async import AsyncStore
 from pytest_perfbudget.cache.queries.writer_async import AsyncWriter
 
@@ -107,6 +108,9 @@ class AsyncQueryCache:
     async def _fetched(self, query: str, parameters: Parameters, log: AccessLog | None) -> list[tuple[Any, ...]]:
         began = self._state.clock()
         asked = call(query, parameters)
+        if self._state.renews(began):
+            async with AsyncLending(self._lent) as lending:
+                await self._drive(reads.renew(self._state), lending)
         place = self._state.licensed(began)
         kept = (
             await self._drive(reads.look_up(self._state, place, asked), None)
@@ -125,7 +129,7 @@ class AsyncQueryCache:
                 if log is not None:
                     log.note(asked, time.time(), None if answer.entry else self._state.clock() - started)
             else:
-                result = await self._drive(executions.run(self._state, Call(query, parameters, "", "")), lending)
+                result = await self._drive(executions.run_text(self._state, query, parameters), lending)
                 answer = reads.Answer(None, result)
             if answer.entry:
                 return entries.rows(answer.entry)
@@ -157,6 +161,8 @@ class AsyncQueryCache:
             try:
                 yield connection
             finally:
+                if connection.info.pipeline_status:  # cancelled at its end
+                    await connection.close()
                 if not connection.closed:
                     if connection.info.transaction_status != pq.TransactionStatus.IDLE:
                         await connection.rollback()
@@ -177,16 +183,45 @@ class AsyncQueryCache:
             return result
 
     async def _answer(self, step: Step, on: AsyncConnection[Any] | AsyncLending | None) -> Any:
-        if isinstance(on, AsyncLending) and not isinstance(step, Sql):
-            await on.rest()
-        match step:
-            case Ask():
-                return await self._store.answer(step)
-            case Wait(seconds):
-                return await asyncio.sleep(seconds)
-            case Sql(text, parameters, own, often):
-                assert on
-                connection = await on.taken() if isinstance(on, AsyncLending) else on
-                async with AsyncCursor(connection) as cursor:  # not the connection's own kind, which announces
-                    await cursor.execute(text.encode(), parameters, prepare=False if own and not often else None)
-                    return cursor.pgresult
+        if isinstance(step, Ask | Wait):
+            if isinstance(on, AsyncLending):
+                await on.rest()
+            return await self._store.answer(step) if isinstance(step, Ask) else await asyncio.sleep(step.seconds)
+        assert on
+        if not isinstance(on, AsyncLending):
+            return await self._executed(step, on)
+        answer = await self._executed(step, await on.taken())
+        await on.rest()
+        return answer
+
+    async def _executed(self, step: Sql | Turn, connection: AsyncConnection[Any]) -> Any:
+        if isinstance(step, Turn):
+            return await self._turn(step, connection)
+        async with await self._sent(step, connection) as cursor:
+            return cursor.pgresult
+
+    async def _turn(self, turn: Turn, connection: AsyncConnection[Any]) -> list[Any]:
+        if not AsyncPipeline.is_supported():
+            return [await self._executed(one, connection) for one in turn.statements]
+        around = sys.exception()
+        failed: Error | None = None
+        try:
+            async with connection.pipeline():
+                try:
+                    cursors = [await self._sent(one, connection) for one in turn.statements]
+                except Error as error:
+                    failed = error
+        except Error as error:
+            failed = failed or turns.first(error, around)
+        if failed:
+            if turns.lost(connection):
+                await connection.close()
+            raise failed
+        return [cursor.pgresult for cursor in cursors]
+
+    async def _sent(self, statement: Sql, connection: AsyncConnection[Any]) -> AsyncCursor[Any]:
+        """Within a pipeline its result is there when that has ended."""
+        cursor = AsyncCursor(connection)  # not the connection's own kind, which announces
+        never = statement.own and not statement.often
+        await cursor.execute(statement.text.encode(), statement.parameters, prepare=False if never else None)
+        return cursor

@@ -9,16 +9,26 @@ from __future__ import annotations
 
 from typing import Any
 
+from psycopg import pq
+
 from pytest_perfbudget.cache.queries import questions, versions
 from pytest_perfbudget.cache.queries.state import State
-from pytest_perfbudget.cache.queries.steps import Ask, Sql, Steps, Unreachable, Wait
+from pytest_perfbudget.cache.queries.steps import Ask, Sql, Steps, Turn, Unreachable, Wait
 from pytest_perfbudget.errors import CacheError
+
+LOOK = (Sql("SET CONSTRAINTS ALL IMMEDIATE"), Sql(questions.WRITTEN, often=True))
+"""What deferred triggers write is written before we look. The last answer is for :func:`end`."""
 
 
 def commit(state: State) -> Steps[None]:
     """Commits the connection's transaction; nothing is asked of Redis where it has written nothing."""
-    yield Sql("SET CONSTRAINTS ALL IMMEDIATE")  # what deferred triggers write is written before we look
-    written = questions.value((yield Sql(questions.WRITTEN, often=True)))
+    *_, written = yield Turn(LOOK)
+    yield from end(state, written)
+
+
+def end(state: State, looked: pq.abc.PGresult) -> Steps[None]:
+    """Commits a transaction in which nothing was executed since it was looked at."""
+    written = questions.value(looked)
     if not written["xid"]:
         yield Sql("COMMIT")
         return
@@ -27,8 +37,8 @@ def commit(state: State) -> Steps[None]:
 
 def prepare(state: State, name: str) -> Steps[None]:
     """PREPARE TRANSACTION: marks that whoever meets them settles. Raises CacheError without Redis."""
-    yield Sql("SET CONSTRAINTS ALL IMMEDIATE")
-    written = questions.value((yield Sql(questions.WRITTEN, often=True)))
+    *_, looked = yield Turn(LOOK)
+    written = questions.value(looked)
     if written["xid"] and (counters := _counters(written)):
         try:
             yield _asked("mark", written, counters)

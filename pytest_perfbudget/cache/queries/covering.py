@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pytest_perfbudget.cache.queries.questions import ANNOUNCED, DEBTS, INSERT, KEY_TRIGGER
 
-BEGIN = f"BEGIN; SET LOCAL {ANNOUNCED} = 'on'"
+ANNOUNCE = f"SET LOCAL {ANNOUNCED} = 'on'"
+BEGIN = f"BEGIN; {ANNOUNCE}"
 
 CREATE_FUNCTION = f"""
 CREATE OR REPLACE FUNCTION public.perfbudget_cache_owe() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER

@@ -7,14 +7,14 @@ version.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from pytest_perfbudget.cache.queries import generic, keys, questions, versions
 from pytest_perfbudget.cache.queries.calls import CLOCK, Call
 from pytest_perfbudget.cache.queries.keys import Keyed
 from pytest_perfbudget.cache.queries.state import Known, Place, State
-from pytest_perfbudget.cache.queries.steps import Sql, Steps
+from pytest_perfbudget.cache.queries.steps import Sql, Steps, Turn
 
 _CALLED = re.compile(r'(?:"([^"]+)"|\b([A-Za-z_\x80-\U0010ffff][\w$]*))\s*\(')
 _MOVING = re.compile(
@@ -72,26 +72,35 @@ def learn(state: State, call: Call, schema: str) -> Steps[Known]:
 
     The plan is that of these parameters: what it leaves out of a view or a policy, another's would execute.
     """
-    yield Sql(questions.BEGIN)
-    plan = (yield Sql(f"EXPLAIN (VERBOSE, FORMAT JSON) {call.text}", call.parameters)).get_value(0, 0).decode()
-    held = questions.value((yield Sql(questions.READ)))["held"]
-    definitions = questions.value((yield Sql(questions.DEFINITIONS, {"held": held})))
-    yield Sql("ROLLBACK")
-    texts = (plan.replace('\\"', '"'), call.text, *definitions)
+    explain = Sql(f"EXPLAIN (VERBOSE, FORMAT JSON) {call.text}", call.parameters)
+    looks = (Sql(questions.READ), Sql(questions.DEFINITIONS))
+    _, explained, read, defined = yield Turn((Sql(questions.BEGIN), explain, *looks))
+    plan, held, definitions = (
+        explained.get_value(0, 0).decode(),
+        questions.value(read)["held"],
+        questions.value(defined),
+    )
+    texts = (plan.replace('"', '"'), call.text, *definitions)
     called = {name for text in texts for match in _CALLED.findall(text) for name in match}
-    found = questions.value((yield Sql(questions.FUNCTIONS, (sorted({n.lower() for n in called} | called),))))
+    functions = Sql(questions.FUNCTIONS, (sorted({n.lower() for n in called} | called),))
+    found, kinds = map(questions.value, (yield Turn((functions, Sql(questions.RELATIONS, (held,))))))
+    yield Sql("ROLLBACK")
     known = Known(
         functions=any(not builtin for _, builtin, _ in found),
         refusal=_moving(plan, call.text, definitions) or _impure(found, state.settings.pure),
         schema=schema,
     )
-    return (yield from add(state, call, known, held))
+    return _added(state, call, known, held, kinds)
 
 
 def add(state: State, call: Call, known: Known, held: Iterable[int]) -> Steps[Known]:
     """The statement also depends on these relations."""
     new = sorted(set(held) - known.seen)
     kinds = questions.value((yield Sql(questions.RELATIONS, (new,)))) if new else {}
+    return _added(state, call, known, new, kinds)
+
+
+def _added(state: State, call: Call, known: Known, new: Collection[int], kinds: Mapping[str, str]) -> Known:
     refusal = "it reads the system's catalogues" if questions.system(new) else _unversioned(kinds)
     tables = {number for number, kind in kinds.items() if kind[0] in _KEPT}
     counters = tuple(sorted({versions.SCHEMA, *known.counters, *tables}))
@@ -100,7 +109,7 @@ def add(state: State, call: Call, known: Known, held: Iterable[int]) -> Steps[Kn
     return state.remember(call.fingerprint, found)
 
 
-def _unversioned(kinds: dict[str, str]) -> str:
+def _unversioned(kinds: Mapping[str, str]) -> str:
     for found in kinds.values():
         kind, persistence = found[0], found[1]
         if kind not in _KEPT + _PASSED:

@@ -9,9 +9,14 @@ from typing import Any
 from psycopg import pq
 
 from pytest_perfbudget.cache.queries import commits, covering, dependencies, entries, questions, versions
-from pytest_perfbudget.cache.queries.calls import Call
+from pytest_perfbudget.cache.queries.calls import Call, Parameters
 from pytest_perfbudget.cache.queries.state import Place, State
-from pytest_perfbudget.cache.queries.steps import Ask, Sql, Steps, Unreachable
+from pytest_perfbudget.cache.queries.steps import Ask, Sql, Steps, Turn, Unreachable
+
+_ANNOUNCED = (Sql("BEGIN"), Sql(covering.ANNOUNCE))
+_READ = Sql(questions.READ, often=True)
+_SCANS = (Sql("SAVEPOINT asked"), Sql(questions.SCANS), Sql("ROLLBACK TO SAVEPOINT asked"))
+"""Of each table in this transaction, and in earlier ones not yet reported; no lock is kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +34,33 @@ class Bases:
         return {name: self.bases[name] for name in sorted(names)}
 
 
+@dataclass(frozen=True, slots=True)
+class Executed:
+    """A statement's result, and what its transaction has read: by its locks, and by the scans of functions."""
+
+    result: pq.abc.PGresult
+    read: Mapping[str, Any]
+    scanned: frozenset[int] = frozenset()
+
+    @property
+    def held(self) -> set[int]:
+        return {*self.read["held"], *self.scanned}
+
+
 def run(state: State, call: Call) -> Steps[pq.abc.PGresult]:
     """The statement, executed and not kept."""
     state.count("executed")
+    statement = Sql(call.text, call.parameters, own=False)
+    answers: list[pq.abc.PGresult] = yield Turn((*_ANNOUNCED, statement, *commits.LOOK))
+    yield from commits.end(state, answers[-1])
+    return answers[len(_ANNOUNCED)]
+
+
+def run_text(state: State, text: str, parameters: Parameters) -> Steps[pq.abc.PGresult]:
+    """What may be several statements, or one that can be in no pipeline."""
+    state.count("executed")
     yield Sql(covering.BEGIN)
-    result: pq.abc.PGresult = yield Sql(call.text, call.parameters, own=False)
+    result: pq.abc.PGresult = yield Sql(text, parameters, own=False)
     yield from commits.commit(state)
     return result
 
@@ -45,29 +72,35 @@ def kept(state: State, place: Place, call: Call, bases: Bases | None) -> Steps[p
         state.count("unkept" if known and known.refusal else "pending")
         return (yield from run(state, call))
     state.count("executed")
-    yield Sql(questions.BEGIN_WITH_FUNCTIONS if known.functions else questions.BEGIN)
-    before = (yield from _scans()) if known.functions else {}
     began = state.clock()
-    result: pq.abc.PGresult = yield Sql(call.text, call.parameters, own=False)
+    executed = yield from (_with_functions if known.functions else _executed)(call)
     took = state.clock() - began
-    read = questions.value((yield Sql(questions.READ, often=True)))
-    after = (yield from _scans()) if known.functions else {}
-    held = {*read["held"], *(int(one) for one, scans in after.items() if scans != before.get(one, 0))}
+    held, read = executed.held, executed.read
     if not held <= known.seen:
         known = yield from dependencies.add(state, call, known, held)
     yield from commits.commit(state) if read["xid"] else _ended()
     found = bases.of([int(one) for one in known.counters if one != versions.SCHEMA and int(one) in held])
     if found and not read["xid"] and read["session"] == place.session and not known.refusal:
-        yield from _kept(state, place, call, result, found, took)
-    return result
+        yield from _kept(state, place, call, executed.result, found, took)
+    return executed.result
 
 
-def _scans() -> Steps[dict[str, int]]:
-    """Of each table in this transaction, and in earlier ones not yet reported; no lock is kept."""
-    yield Sql("SAVEPOINT asked")
-    found: dict[str, int] = questions.value((yield Sql(questions.SCANS)))
-    yield Sql("ROLLBACK TO SAVEPOINT asked")
-    return found
+def _executed(call: Call) -> Steps[Executed]:
+    """In a transaction that is left open. Its snapshot is taken by the server when the turn has arrived there, after
+    the counters were read; and what it has read is asked when it has ended, and holds its locks still."""
+    statement = Sql(call.text, call.parameters, own=False)
+    _, result, read = yield Turn((Sql(questions.BEGIN), statement, _READ))
+    return Executed(result, questions.value(read))
+
+
+def _with_functions(call: Call) -> Steps[Executed]:
+    """The same, between two looks at the scans of each table."""
+    statement = Sql(call.text, call.parameters, own=False)
+    begin = (Sql(questions.BEGIN), Sql(questions.ALONE))
+    *_, before, _, result, read, _, after, _ = yield Turn((*begin, *_SCANS, statement, _READ, *_SCANS))
+    scans = questions.value(before)
+    scanned = frozenset(int(one) for one, number in questions.value(after).items() if number != scans.get(one, 0))
+    return Executed(result, questions.value(read), scanned)
 
 
 def _ended() -> Steps[None]:

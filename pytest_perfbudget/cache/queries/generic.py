@@ -15,7 +15,7 @@ from pytest_perfbudget.cache.queries.calls import Call
 from pytest_perfbudget.cache.queries.keys import Keyed
 from pytest_perfbudget.cache.queries.restrictions import Columns, restricted
 from pytest_perfbudget.cache.queries.state import Known, State
-from pytest_perfbudget.cache.queries.steps import Sql, Steps
+from pytest_perfbudget.cache.queries.steps import Sql, Steps, Turn
 
 
 def learn(state: State, call: Call, known: Known, session: str) -> Steps[Keyed]:
@@ -23,8 +23,8 @@ def learn(state: State, call: Call, known: Known, session: str) -> Steps[Keyed]:
     server can give no generic plan, or the connection is not one of ``session``."""
     tables: dict[str, tuple[keys.Key, ...]] = {}
     try:
-        yield Sql(questions.BEGIN)
-        found = questions.value((yield Sql(questions.KEYED, (sorted(known.seen),), often=True)))
+        _, keyed = yield Turn((Sql(questions.BEGIN), Sql(questions.KEYED, (sorted(known.seen),))))
+        found = questions.value(keyed)
         if found["plain"] and found["session"] == session and found["columns"]:
             given = keys.values(call)
             tables = restricted((yield from _plan(call, given)), _declared(found["columns"]), len(given))
@@ -46,13 +46,15 @@ def _plan(call: Call, given: Sequence[Any]) -> Steps[Any]:
         answer = yield Sql(f"EXPLAIN (VERBOSE, FORMAT JSON) {call.text}", call.parameters)
         return json.loads(answer.get_value(0, 0))
     name = f"perfbudget_{secrets.token_hex(8)}"
-    yield Sql("SET LOCAL plan_cache_mode = force_generic_plan")
-    yield Sql(f"PREPARE {name} ({', '.join(_types(given))}) AS {keys.numbered(call.text)[0]}")
     nulls = ", ".join(["NULL"] * len(given))
-    answer = yield Sql(f"EXPLAIN (VERBOSE, FORMAT JSON) EXECUTE {name} ({nulls})")
-    plan = json.loads(answer.get_value(0, 0))
-    yield Sql(f"DEALLOCATE {name}")
-    return plan
+    turn = (
+        "SET LOCAL plan_cache_mode = force_generic_plan",
+        f"PREPARE {name} ({', '.join(_types(given))}) AS {keys.numbered(call.text)[0]}",
+        f"EXPLAIN (VERBOSE, FORMAT JSON) EXECUTE {name} ({nulls})",
+        f"DEALLOCATE {name}",
+    )
+    *_, answer, _ = yield Turn(tuple(map(Sql, turn)))
+    return json.loads(answer.get_value(0, 0))
 
 
 def _types(given: Sequence[Any]) -> list[str]:

@@ -1,6 +1,7 @@
 """A connection for a read: taken from the pool when a statement needs it, given back when its transaction has ended.
 
-What a read asks of Redis, and the time it waits for another caller's entry, occupy no connection.
+What a read asks of Redis, the time it waits for another caller's entry, and what it makes of a result occupy no
+connection.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Any
 
 from psycopg import AsyncConnection, Connection, pq
 
-_IDLE = pq.TransactionStatus.IDLE
+_OPEN = (pq.TransactionStatus.ACTIVE, pq.TransactionStatus.INTRANS)
 
 
 class Lending:
@@ -39,8 +40,8 @@ class Lending:
         return self._held
 
     def rest(self) -> None:
-        """No statement comes next: given back unless a transaction is open."""
-        if self._held and self._held.info.transaction_status == _IDLE:
+        """Given back unless a transaction is open; one that failed is rolled back."""
+        if self._held and self._held.info.transaction_status not in _OPEN:
             self._held = None
             self._stack.close()
 
@@ -69,7 +70,7 @@ class AsyncLending:
         return self._held
 
     async def rest(self) -> None:
-        """No statement comes next: given back unless a transaction is open."""
-        if self._held and self._held.info.transaction_status == _IDLE:
+        """Given back unless a transaction is open; one that failed is rolled back."""
+        if self._held and self._held.info.transaction_status not in _OPEN:
             self._held = None
             await self._stack.aclose()

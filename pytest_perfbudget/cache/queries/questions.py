@@ -60,7 +60,7 @@ _CATALOGUES = """(SELECT coalesce(sum(pg_stat_get_xact_tuples_inserted(oid) + pg
     2602,2603,2607,3576}'::oid[]) AS oid)"""
 
 BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED"
-BEGIN_WITH_FUNCTIONS = f"{BEGIN}; SET LOCAL max_parallel_workers_per_gather = 0"
+ALONE = "SET LOCAL max_parallel_workers_per_gather = 0"
 """What a function reads in a parallel worker is locked and counted there, where we cannot see it."""
 
 STATE = f"""SELECT json_build_object('server', {_SERVER}, 'session', {_SESSION},
@@ -144,12 +144,14 @@ SELECT json_build_object('session', {_SESSION}, 'plain',
 equal, as EXPLAIN does not show it; ``plain`` says that no expression can call code that the plan does not name:
 operators, casts and domains of the database, and functions within views and policies."""
 
-_VIEWS = "SELECT {} FROM pg_class WHERE oid = ANY(%(held)s::oid[]) AND relkind = 'v'"
-DEFINITIONS = f"""SELECT coalesce(json_agg(definition), '[]')::text FROM ({_VIEWS.format("pg_get_viewdef(oid)")}
+_LOCKED = "(SELECT relation FROM pg_locks WHERE pid = pg_backend_pid() AND locktype = 'relation')"
+_VIEWS = f"FROM pg_class WHERE oid IN {_LOCKED} AND oid >= {_FIRST_USER_OID} AND relkind = 'v'"
+DEFINITIONS = f"""SELECT coalesce(json_agg(definition), '[]')::text FROM (
+    SELECT pg_get_viewdef(oid) {_VIEWS}
     UNION ALL SELECT pg_get_expr(p.polqual, p.polrelid) FROM pg_policy p JOIN pg_class c ON c.oid = p.polrelid
-    WHERE c.oid = ANY(%(held)s::oid[]) AND c.relrowsecurity AND p.polcmd IN ('r', '*')
-        AND (row_security_active(c.oid) OR EXISTS ({_VIEWS.format("")}))) AS found (definition)"""
-"""Views among these relations and policies on them, as SQL: within a view those of its owner are in force."""
+    WHERE c.oid IN {_LOCKED} AND c.relrowsecurity AND p.polcmd IN ('r', '*')
+        AND (row_security_active(c.oid) OR EXISTS (SELECT {_VIEWS}))) AS found (definition)"""
+"""Views that the transaction has locked, and policies on its tables, as SQL: within a view its owner's are in force."""
 
 FUNCTIONS = """SELECT coalesce(json_agg(json_build_array(p.proname, n.nspname = 'pg_catalog', p.provolatile)),
 '[]')::text

@@ -10,9 +10,10 @@ from __future__ import annotations
 import math
 import secrets
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
-from psycopg import pq
+from psycopg import Error, pq
 
 from pytest_perfbudget.cache.queries import counters, dependencies, entries, executions, questions, versions
 from pytest_perfbudget.cache.queries.calls import Call
@@ -122,17 +123,26 @@ def _others(state: State, place: Place, call: Call, kept: Entry | None) -> Steps
 
 def licence(state: State, began: float) -> Steps[Place | None]:
     """Where hits are allowed: PostgreSQL, asked a moment ago, named no debt, or all that it named were paid."""
-    place = state.licensed(began)
-    if not place:
-        until = state.clock() + state.settings.licence
-        found = questions.value((yield Sql(questions.STATE, often=True)))
-        if not found["plain"]:
-            state.grant(None, until)
-            return None
-        place = Place(found["server"], found["session"])
-        if found["debts"]:
-            yield from _pay(place.server, found["debts"])
-        state.grant(place, until)
+    return state.licensed(began) or (yield from _granted(state))
+
+
+def renew(state: State) -> Steps[None]:
+    """The licence, by one caller before it ends, lest all that are about ask at once when it has. One that cannot be
+    renewed lasts until its end."""
+    with suppress(Unreachable, Error):
+        yield from _granted(state)
+
+
+def _granted(state: State) -> Steps[Place | None]:
+    until = state.clock() + state.settings.licence
+    found = questions.value((yield Sql(questions.STATE, often=True)))
+    if not found["plain"]:
+        state.grant(None, until)
+        return None
+    place = Place(found["server"], found["session"])
+    if found["debts"]:
+        yield from _pay(place.server, found["debts"])
+    state.grant(place, until)
     return place
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 _REMEMBERED = 4096  # statements
+_RENEWED = 0.25  # the last part of a licence, in which it is renewed
 _NOTED: ContextVar[list[str] | None] = ContextVar("perfbudget_cache_noted", default=None)
 
 
@@ -97,6 +98,8 @@ class State:
     _keyed: OrderedDict[tuple[Any, ...], Keyed] = field(default_factory=OrderedDict)
     _asked: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """The counters of calls, as they were last named: nothing that matters depends on them being the right ones."""
+    _renewed: float = float("-inf")
+    """The end of the licence that somebody renews, or has."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def count(self, what: str) -> None:
@@ -109,6 +112,15 @@ class State:
         """Where a read that began then may be answered from Redis."""
         place, until = self.granted
         return place if began < until else None
+
+    def renews(self, began: float) -> bool:
+        """Whether a read that begins then is the one that asks PostgreSQL again before the licence ends."""
+        place, until = self.granted
+        if place is None or not 0 < until - began <= _RENEWED * self.settings.licence or self._renewed == until:
+            return False
+        with self._lock:
+            first, self._renewed = self._renewed != until, until
+        return first
 
     def grant(self, place: Place | None, until: float) -> None:
         """What PostgreSQL said last; an answer that was asked for earlier changes nothing."""

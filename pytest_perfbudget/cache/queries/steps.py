@@ -39,12 +39,20 @@ class Sql:
 
 
 @dataclass(frozen=True, slots=True)
+class Turn:
+    """Statements of one command each, in one turn on the network where libpq has pipelines; the answers are
+    their results. Nothing after one that fails is executed, and its error is the turn's."""
+
+    statements: tuple[Sql, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Wait:
     """Until so many seconds have passed."""
 
     seconds: float
 
 
-Step: TypeAlias = Ask | Sql | Wait
+Step: TypeAlias = Ask | Sql | Turn | Wait
 _T = TypeVar("_T")
 Steps: TypeAlias = Generator[Step, Any, _T]

@@ -105,7 +105,7 @@ class Writer:
 
     def _plain(self, text: str) -> None:
         with Cursor(self._connection) as cursor:
-            cursor.execute(text.encode())
+            cursor.execute(text.encode(), prepare=False)
 
     def _before(self, query: Any) -> bool:
         """Whether the statement is still to be sent: a COMMIT is announced instead."""

@@ -105,7 +105,7 @@ class AsyncWriter:
 
     async def _plain(self, text: str) -> None:
         async with AsyncCursor(self._connection) as cursor:
-            await cursor.execute(text.encode())
+            await cursor.execute(text.encode(), prepare=False)
 
     async def _before(self, query: Any) -> bool:
         """Whether the statement is still to be sent: a COMMIT is announced instead."""

@@ -13,12 +13,12 @@ from pytest_perfbudget.pool.patching import Patches
 
 _PLACE = "pytest_perfbudget.cache.queries."
 _METHODS = (
-    ("cached", "QueryCache", "_answer"),
-    ("cached_async", "AsyncQueryCache", "_answer"),
+    ("cached", "QueryCache", "_sent"),
+    ("cached_async", "AsyncQueryCache", "_sent"),
     ("writer", "Writer", "_plain"),
     ("writer_async", "AsyncWriter", "_plain"),
 )
-"""Where it sends something: a step of a protocol, which says whether it is the cache's own; a writer's BEGIN."""
+"""Where it sends something: a statement of a protocol, which says whether it is the cache's own; a writer's BEGIN."""
 
 
 class OwnStatements:
@@ -48,12 +48,12 @@ class OwnStatements:
         hub = self._hub
 
         @wraps(original)
-        def sent(self: Any, step: Any, *arguments: Any) -> Any:
+        def sent(self: Any, statement: Any, *arguments: Any) -> Any:
             __tracebackhide__ = True
-            if not _own(step):
-                return original(self, step, *arguments)
+            if not _own(statement):
+                return original(self, statement, *arguments)
             with hub.mute():
-                return original(self, step, *arguments)
+                return original(self, statement, *arguments)
 
         return sent
 
@@ -61,16 +61,16 @@ class OwnStatements:
         hub = self._hub
 
         @wraps(original)
-        async def sent(self: Any, step: Any, *arguments: Any) -> Any:
+        async def sent(self: Any, statement: Any, *arguments: Any) -> Any:
             __tracebackhide__ = True
-            if not _own(step):
-                return await original(self, step, *arguments)
+            if not _own(statement):
+                return await original(self, statement, *arguments)
             with hub.mute():
-                return await original(self, step, *arguments)
+                return await original(self, statement, *arguments)
 
         return sent
 
 
-def _own(step: Any) -> bool:
-    """A statement as text is a writer's BEGIN; steps that are no statements say nothing."""
-    return isinstance(step, str) or bool(getattr(step, "own", False))
+def _own(statement: Any) -> bool:
+    """A statement as text is a writer's BEGIN."""
+    return isinstance(statement, str) or bool(statement.own)

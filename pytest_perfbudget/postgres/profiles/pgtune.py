@@ -119,6 +119,12 @@ def huge_pages(use: Use, machine: Machine) -> str:
     return "try" if shared_buffers(use, machine) >= 2 * _GB else "off"
 
 
+def without_uring(machine: Machine) -> str:
+    """``sync`` where the database fits in memory: what is read is in the system's cache, where PostgreSQL's default,
+    three processes that read ahead for others, finds nothing to wait for. Ours, not PGTune's."""
+    return "sync" if _fits(machine) else ""
+
+
 def tune(use: Use, machine: Machine) -> tuple[Setting, ...]:
     """Every setting with its reason."""
     return tuple(_settings(use, machine))
@@ -149,7 +155,7 @@ def _settings(use: Use, machine: Machine) -> Iterator[Setting]:
     yield Setting("checkpoint_completion_target", "0.9", "a checkpoint is spread over the time to the next", server)
     yield Setting("huge_pages", huge_pages(use, machine), "fewer page table entries for much memory", server)
     yield Setting("wal_compression", "lz4", "page images take less WAL", server, since=15)
-    yield Setting("io_method", "io_uring", "reads without a worker between", server, since=18)
+    yield Setting("io_method", "io_uring", "reads without a worker between", server, 18, without_uring(machine))
 
 
 def _parallel(use: Use, machine: Machine) -> Iterator[Setting]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pytest_perfbudget.postgres.profile import Setting
@@ -63,9 +63,14 @@ def propose(connection: psycopg.Connection, settings: Sequence[Setting]) -> list
     flagged = _flagged(connection, names, major) | {_STATISTICS}
     return [
         Proposal(s, found.get(s.name), s.name in flagged, _unfit(s, found, enums, major))
-        for s in settings
-        if s.since <= major
+        for s in (_fitting(one, enums) for one in settings if one.since <= major)
     ]
+
+
+def _fitting(setting: Setting, enums: dict[str, list[str]]) -> Setting:
+    """With the value that stands in for one the server was built without."""
+    built = setting.value in enums.get(setting.name, (setting.value,))
+    return setting if built or not setting.instead else replace(setting, value=setting.instead)
 
 
 def _flagged(connection: psycopg.Connection, names: list[str], major: int) -> set[str]:

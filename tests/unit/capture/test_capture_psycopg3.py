@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import inspect
 import threading
+from contextlib import suppress
 from pathlib import Path
 from time import sleep
 
@@ -225,6 +226,19 @@ def test_an_error_reaches_the_application_as_it_is(hub: Hub, dsn: str) -> None:
     assert len(after.plans) == 1
 
 
+def test_a_statement_that_fails_in_a_pipeline_has_its_error(hub: Hub, dsn: str) -> None:
+    with connect(dsn) as connection:
+        with suppress(psycopg.Error), connection.pipeline():
+            for statement, value in ((ONE, 7), ("SELECT 1 / %s", 0), (ONE, 8)):
+                connection.execute(statement, (value,))
+        connection.execute(ONE, (9,))
+    statements = hub.stop()
+    assert [statement.error for statement in statements] == [None, "22012", "PipelineAborted", None]
+    assert [len(statement.plans) for statement in statements] == [1, 0, 0, 1]
+    failed = statements[1]
+    assert failed.why_no_plan == "the statement failed (22012)"
+
+
 def test_an_execution_that_lost_its_connection(hub: Hub, dsn: str) -> None:
     with connect(dsn) as connection, pytest.raises(psycopg.OperationalError):
         connection.execute("SELECT pg_terminate_backend(pg_backend_pid())")
@@ -328,6 +342,7 @@ def test_psycopg_still_has_the_private_parts_that_are_read(dsn: str) -> None:
         assert cursor._query.query == b"SELECT 1"
         assert cursor._convert_query(ONE, (1,)).query == SERVER_ONE.encode()
         assert cursor._results[0].ntuples == 1
+        assert callable(cursor._raise_for_result)
         with connection.pipeline():
             assert connection._pipeline is not None
 

@@ -1,5 +1,7 @@
 """PGTune's rules, one test each, with figures worked out by hand; and what a test server takes over of them."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,6 +12,7 @@ from pytest_perfbudget.postgres.profile import DETERMINISTIC, Level, command_lin
 from pytest_perfbudget.postgres.profiles import pgtune
 from pytest_perfbudget.postgres.profiles.machine import GB, MB, Disk, Machine, read, size
 from pytest_perfbudget.postgres.profiles.pgtune import Use, shown, tune
+from pytest_perfbudget.postgres.profiles.proposal import propose
 from pytest_perfbudget.postgres.profiles.values import canonical
 
 M, G = 1 << 10, 1 << 20  # in kB
@@ -137,6 +140,20 @@ def test_huge_pages_and_what_only_newer_servers_know() -> None:
     assert of(Use.WEB, Machine(8 * GB - MB, 2))["huge_pages"] == "off"
     since = {setting.name: setting.since for setting in tune(Use.WEB, EIGHT) if setting.since}
     assert since == {"wal_compression": 15, "io_method": 18}
+
+
+@pytest.mark.parametrize(("database", "instead"), [(None, ""), (GB, "sync"), (64 * GB, "")])
+def test_a_server_without_io_uring_reads_by_itself_where_the_database_is_in_memory(
+    server: Server, database: int | None, instead: str
+) -> None:
+    machine = replace(EIGHT, database=database)
+    (setting,) = (one for one in tune(Use.WEB, machine) if one.name == "io_method")
+    assert (setting.value, setting.instead) == ("io_uring", instead)
+    ((kinds,),) = server.admin.execute("select enumvals from pg_settings where name = 'io_method'").fetchall()
+    (found,) = propose(server.admin, [setting])
+    built = "io_uring" in kinds
+    assert found.setting.value == (instead if instead and not built else "io_uring")
+    assert bool(found.unfit) == (not built and not instead)
 
 
 @given(st.sampled_from(Use), MACHINES)
