@@ -173,3 +173,8 @@ def test_one_stale_hit_fails_the_run() -> None:
     found = document.of(outcome([good[0], stale]))
     assert not found.ok
     assert found.staleness.stale > 0
+
+
+def test_a_run_in_which_no_hit_was_compared_fails() -> None:
+    unseen = slice_of(10_000, 1.0, 200.0, COUNTS | {"checked": 0})
+    assert not document.of(outcome([unseen, unseen])).ok

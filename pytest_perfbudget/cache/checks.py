@@ -24,6 +24,9 @@ _SIXTEENTH = 16
 _WIDTH = 300
 """Characters that are shown of a statement or a result."""
 
+_PATIENCE = 2.0
+"""Seconds that a comparison waits for a lock: the test may hold it itself."""
+
 _SNAPSHOT = b"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SELECT pg_current_snapshot()"
 _SET = "SELECT name, setting FROM pg_settings WHERE source = 'session'"
 
@@ -98,8 +101,10 @@ class Checker:
             connection = self._idle.pop() if self._idle else None
         try:
             with self._quiet():
-                connection = connection or self._connect()
-                connection.prepare_threshold = None
+                if connection is None:
+                    connection = self._connect()
+                    connection.prepare_threshold = None
+                    connection.execute(f"SET lock_timeout = {_PATIENCE * 1000:.0f}")
                 connection.execute(_SNAPSHOT)
         except psycopg.Error as error:
             self.why = f"{type(error).__name__}: {error}"

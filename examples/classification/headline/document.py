@@ -68,8 +68,9 @@ class Document:
 
     @property
     def ok(self) -> bool:
-        """Whether every target is reached, with nothing stale and no request failed."""
-        return all(row.reached for row in self.rows) and not self.staleness.stale and not self.failed
+        """Whether every target is reached, hits were compared, none of them stale, and no request failed."""
+        compared = self.staleness.checked > 0 and not self.staleness.stale
+        return all(row.reached for row in self.rows) and compared and not self.failed
 
 
 def of(outcome: Outcome) -> Document:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Any
 
-from redis.exceptions import RedisError
+from redis.exceptions import RedisClusterException, RedisError
 
 from pytest_perfbudget.cache.queries.steps import Ask, Unreachable
 from pytest_perfbudget.cache.queries.versions import SCRIPTS
@@ -64,7 +64,7 @@ def checked(step: Ask, answer: Any) -> Any:
     return answer
 
 
-FAILURES = (RedisError, OSError, ValueError, LookupError, TypeError, AttributeError)
+FAILURES = (RedisError, RedisClusterException, OSError, ValueError, LookupError, TypeError, AttributeError)
 """Of Redis, the network, and redis-py where it reads something else than it expects."""
 
 

@@ -16,7 +16,7 @@ from pytest_perfbudget.cache.queries.accesses import HORIZON, AccessLog, Forecas
 from pytest_perfbudget.cache.queries.calls import Call, Parameters, call
 from pytest_perfbudget.cache.queries.lending import Lending
 from pytest_perfbudget.cache.queries.state import Settings, State
-from pytest_perfbudget.cache.queries.steps import Ask, Sql, Step, Steps, Turn, Unreachable, Wait
+from pytest_perfbudget.cache.queries.steps import Ask, Sql, Step, Steps, Turn, Wait
 from pytest_perfbudget.cache.queries.store import Store
 from pytest_perfbudget.cache.queries.usage import Usage, usage_of
 from pytest_perfbudget.cache.queries.writer import Writer
@@ -106,6 +106,9 @@ class QueryCache:
         """The rows of a statement, from Redis or from PostgreSQL: what a transaction of its own would see.
 
         A statement that writes is executed and committed. Raises what psycopg raises; never an error of Redis.
+
+        Raises:
+            CacheError: a transaction ends within a text of several statements.
         """
         return self._fetched(query, parameters, self._log)
 
@@ -199,7 +202,7 @@ class QueryCache:
             while True:
                 try:
                     answer = self._answer(step, on)
-                except (Unreachable, Error) as error:
+                except BaseException as error:  # cancelled as well: others wait for what it executes
                     step = steps.throw(error)
                 else:
                     step = steps.send(answer)

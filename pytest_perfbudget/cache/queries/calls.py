@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
+from pytest_perfbudget.cache.queries import endings
 from pytest_perfbudget.statements import Kind, identity, kind
 
 Parameters: TypeAlias = Sequence[Any] | Mapping[str, Any] | None
@@ -21,9 +22,10 @@ Parameters: TypeAlias = Sequence[Any] | Mapping[str, Any] | None
 _PLAIN = frozenset((
     type(None), bool, int, float, str, bytes, decimal.Decimal, dt.date, dt.datetime, dt.time, dt.timedelta, uuid.UUID,
 ))  # fmt: skip
-_CLOCK = re.compile(
+CLOCK = re.compile(
     r"\b(?:now|today|tomorrow|yesterday|current_(?:date|time|timestamp)|localtime|localtimestamp)\b", re.IGNORECASE
 )
+"""Words of clocks, and of dates that move."""
 _AROUND = "; \n\r\t\f\v"  # a statement: no part of it, and pg_stat_statements gives it without
 _A_DATE = 40  # characters; a longer text is no date
 
@@ -39,24 +41,26 @@ class Call:
 
 
 def call(text: str, parameters: Parameters) -> Call | str:
-    """The call, or why its result is not kept."""
+    """The call, or why its result is not kept. Raises CacheError for a text that commits what nobody announces."""
     if reason := _unreadable(text):
         return reason
     try:
         values = told(parameters or None) if "%" not in text else told(parameters)
-    except TypeError as error:
+        asked = msgspec.msgpack.encode([text.strip(_AROUND), values])
+    except (TypeError, ValueError, OverflowError) as error:  # the last of an integer of more than 64 bits
         return str(error)
-    digest = hashlib.blake2b(msgspec.msgpack.encode([text.strip(_AROUND), values]), digest_size=20)
+    digest = hashlib.blake2b(asked, digest_size=20)
     return Call(text, parameters, _fingerprint(text), digest.hexdigest())
 
 
 @lru_cache(maxsize=4096)
 def _unreadable(text: str) -> str:
+    if ";" in text.rstrip("; \n\t"):
+        endings.before(text, None)  # refuses those that commit
+        return "it may be several statements"
     if kind(text) is not Kind.READ:
         return "it is no read"
-    if ";" in text.rstrip("; \n\t"):
-        return "it may be several statements"
-    if found := _CLOCK.search(text):
+    if found := CLOCK.search(text):
         return f"it says {found.group()}"
     return ""
 
@@ -70,7 +74,7 @@ def told(value: Any) -> Any:
     """The value with the names of its types: 1, 1.0, True and '1' are other parameters. Raises TypeError of others."""
     kind_ = type(value)
     if kind_ in _PLAIN:
-        if kind_ is str and len(value) <= _A_DATE and _CLOCK.search(value):
+        if kind_ is str and len(value) <= _A_DATE and CLOCK.search(value):
             raise TypeError(f"the parameter {value!r} may be read as a date that moves")
         return [kind_.__name__, value]
     if kind_ in (list, tuple):

@@ -66,14 +66,14 @@ def _asked(script: str, written: dict[str, Any], counters: list[str]) -> Ask:
 
 
 def _announced(state: State, written: dict[str, Any], counters: list[str]) -> Steps[None]:
-    held_back = max(
-        state.settings.licence - written["age"], 0.0
-    )  # a reader may not know yet that the server is a new one
+    licence = state.settings.licence
+    # a reader may not know yet that the server is a new one; its clock may have been set back since
+    held_back = min(max(licence - written["age"], 0.0), licence)
     if counters:
         try:
             yield _asked("mark", written, counters)
         except Unreachable:
-            held_back = state.settings.licence
+            held_back = licence
             state.count("owed")
             yield Sql(questions.OWE, (counters,))
     yield Sql("COMMIT")

@@ -46,8 +46,9 @@ def _settled(server: str, pending: dict[str, Counter]) -> Steps[dict[str, Counte
     """Asks PostgreSQL what became of the writers: the counters without those that have ended, none where another reader
     was first."""
     tokens = {token for counter in pending.values() for token in counter.pending}
-    writers = sorted(token for token in tokens if token.isdigit())
-    over = questions.value((yield Sql(questions.OVER, (MISSING in tokens, writers), often=True)))
+    writers = sorted(filter(versions.WRITER.fullmatch, tokens))
+    lost = any(not versions.BOUND.fullmatch(token) for token in tokens.difference(writers))
+    over = questions.value((yield Sql(questions.OVER, (lost, writers), often=True)))
     after = {
         name: _after(counter, over["horizon"], int(over["oldest"]), over["status"]) for name, counter in pending.items()
     }
@@ -61,15 +62,16 @@ def _after(counter: Counter, bound: str | None, oldest: int, status: dict[str, s
     left: list[str] = []
     changed = False
     for token in counter.pending:
-        until = bound if token == MISSING else token[1:] if token[0] == "<" else ""
-        if until and oldest < int(until):
+        if versions.WRITER.fullmatch(token):
+            if status[token] == questions.RUNNING:
+                left.append(token)
+            changed = changed or status[token] not in (questions.RUNNING, "aborted")
+            continue
+        found = versions.BOUND.fullmatch(token)
+        until = found[1] if found else str(bound)
+        if oldest < int(until):
             left.append(f"<{until}")
-        elif until:
-            changed = True
-        elif status.get(token, "committed") == questions.RUNNING:
-            left.append(token)
-        else:
-            changed = changed or status.get(token) != "aborted"
+        changed = changed or oldest >= int(until)
     return Counter(versions.fresh() if changed else counter.base, tuple(_once(left)))
 
 

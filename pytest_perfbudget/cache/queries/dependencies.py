@@ -11,13 +11,18 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from pytest_perfbudget.cache.queries import generic, keys, questions, versions
-from pytest_perfbudget.cache.queries.calls import Call
+from pytest_perfbudget.cache.queries.calls import CLOCK, Call
 from pytest_perfbudget.cache.queries.keys import Keyed
 from pytest_perfbudget.cache.queries.state import Known, Place, State
 from pytest_perfbudget.cache.queries.steps import Sql, Steps, Turn
 
 _CALLED = re.compile(r'(?:"([^"]+)"|\b([A-Za-z_\x80-\U0010ffff][\w$]*))\s*\(')
-_CLOCK = re.compile(r"\b(?:CURRENT_(?:DATE|TIME|TIMESTAMP)|LOCALTIME|LOCALTIMESTAMP)\b|Sample Scan")
+_MOVING = re.compile(
+    r"\b(?:CURRENT_(?:DATE|TIME|TIMESTAMP)|LOCALTIME|LOCALTIMESTAMP|SYSTEM_USER|TABLESAMPLE)\b|Sample Scan"
+    r"|\btime(?:\(\d\))? with time zone"
+)
+"""What moves without a function's name: clocks, who logged in how, samples, a time zone's offset of the day."""
+_STRING = re.compile(r"'(?:[^']|'')*'")
 # fmt: off
 _SETTINGS_ONLY = frozenset((
     "array_to_json", "array_to_string", "concat", "concat_ws", "date_part", "date_trunc", "extract", "format",
@@ -25,7 +30,7 @@ _SETTINGS_ONLY = frozenset((
     "jsonb_build_array", "jsonb_build_object", "jsonb_object_agg", "make_timestamptz", "phraseto_tsquery",
     "plainto_tsquery", "quote_literal", "quote_nullable", "row_to_json", "timezone", "to_char", "to_date", "to_json",
     "to_jsonb", "to_number", "to_timestamp", "to_tsquery", "to_tsvector", "ts_headline", "websearch_to_tsquery",
-    "string_agg", "date", "text",
+    "string_agg", "date", "text", "time", "timestamp", "timestamptz",
 ))
 # fmt: on
 """Built-in functions that are stable only because the session's settings matter; those are in an entry's name."""
@@ -63,20 +68,29 @@ def learned(state: State, call: Call, known: Known | None, place: Place, schema:
 
 
 def learn(state: State, call: Call, schema: str) -> Steps[Known]:
-    """The relations the planner locks, and whether all functions are functions of tables, in one transaction."""
+    """The relations the planner locks, and whether all functions are functions of tables, in one transaction.
+
+    The plan is that of these parameters: what it leaves out of a view or a policy, another's would execute.
+    """
     explain = Sql(f"EXPLAIN (VERBOSE, FORMAT JSON) {call.text}", call.parameters)
-    _, explained, read = yield Turn((Sql(questions.BEGIN), explain, Sql(questions.READ)))
-    plan, held = explained.get_value(0, 0).decode(), questions.value(read)["held"]
-    called = {
-        name for text in (plan.replace('\\"', '"'), call.text) for match in _CALLED.findall(text) for name in match
-    }
+    looks = (Sql(questions.READ), Sql(questions.DEFINITIONS))
+    _, explained, read, defined = yield Turn((Sql(questions.BEGIN), explain, *looks))
+    plan, held, definitions = (
+        explained.get_value(0, 0).decode(),
+        questions.value(read)["held"],
+        questions.value(defined),
+    )
+    texts = (plan.replace('"', '"'), call.text, *definitions)
+    called = {name for text in texts for match in _CALLED.findall(text) for name in match}
     functions = Sql(questions.FUNCTIONS, (sorted({n.lower() for n in called} | called),))
     found, kinds = map(questions.value, (yield Turn((functions, Sql(questions.RELATIONS, (held,))))))
     yield Sql("ROLLBACK")
-    known = _added(state, call, Known(schema=schema), held, kinds)
-    known.functions = any(not builtin for _, builtin, _ in found)
-    known.refusal = known.refusal or _moving(plan) or _impure(found, state.settings.pure)
-    return state.remember(call.fingerprint, known)
+    known = Known(
+        functions=any(not builtin for _, builtin, _ in found),
+        refusal=_moving(plan, call.text, definitions) or _impure(found, state.settings.pure),
+        schema=schema,
+    )
+    return _added(state, call, known, held, kinds)
 
 
 def add(state: State, call: Call, known: Known, held: Iterable[int]) -> Steps[Known]:
@@ -100,14 +114,15 @@ def _unversioned(kinds: Mapping[str, str]) -> str:
         kind, persistence = found[0], found[1]
         if kind not in _KEPT + _PASSED:
             return "it reads a foreign table or a sequence"
-        if kind in _KEPT and persistence != "p":
-            return "it reads a table that is temporary or unlogged"
+        if persistence == "t" or (kind in _KEPT and persistence != "p"):
+            return "it reads what is temporary or unlogged"
     return ""
 
 
-def _moving(plan: str) -> str:
-    found = _CLOCK.search(plan)
-    return f"its plan has {found.group()}" if found else ""
+def _moving(plan: str, text: str, definitions: Iterable[str]) -> str:
+    dates = [one for definition in definitions for one in _STRING.findall(definition) if CLOCK.search(one)]
+    found = filter(None, map(_MOVING.search, (plan, text.upper(), *definitions)))
+    return next((f"it has {one}" for one in (*dates, *(match.group() for match in found))), "")
 
 
 def _impure(found: list[list[Any]], pure: frozenset[str]) -> str:

@@ -76,9 +76,12 @@ def rows_of_result(result: pq.abc.PGresult, context: AdaptContext | None) -> lis
     return transformer.load_rows(0, result.ntuples, tuple)
 
 
-def encode(entry: Entry, name: str, secret: bytes, compress_from: int) -> bytes:
-    """The bytes of an entry; compressed where they are ``compress_from`` or more and become fewer."""
+def encode(entry: Entry, name: str, secret: bytes, compress_from: int, largest: int) -> bytes | None:
+    """The bytes of an entry; compressed where they are ``compress_from`` or more and become fewer. None where they are
+    more than ``largest`` before that: it would be refused."""
     body, how = _ENCODER.encode(entry), _PLAIN
+    if len(body) > largest:
+        return None
     if len(body) >= compress_from:
         smaller = zstd.compress(body, 3) if zstd else zlib.compress(body, 1)
         if len(smaller) < len(body):

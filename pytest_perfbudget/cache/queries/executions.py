@@ -113,8 +113,8 @@ def _kept(
     settings, name = state.settings, name_of(place, call)
     life = (settings.ttl if result.ntuples else settings.ttl_empty) * (1 - settings.jitter * state.random())
     entry = entries.of_result(result, found, state.wall() + life, took)
-    data = entries.encode(entry, name, settings.secret, settings.compress_from)
-    if len(data) > settings.largest:
+    data = entries.encode(entry, name, settings.secret, settings.compress_from, settings.largest)
+    if data is None:
         state.count("too_large")
         return
     keys: Sequence[str] = [f"e:{name}", *map(versions.key, entry.versions)]

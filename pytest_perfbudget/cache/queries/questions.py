@@ -40,13 +40,20 @@ _FIRST_USER_OID = 16384
 _SETTINGS = (
     "search_path", "TimeZone", "DateStyle", "IntervalStyle", "bytea_output", "extra_float_digits", "client_encoding",
     "standard_conforming_strings", "row_security", "lc_monetary", "lc_numeric", "lc_time", "default_text_search_config",
-    "xmlbinary", "xmloption", "transform_null_equals", "array_nulls", "backslash_quote",
+    "xmlbinary", "xmloption", "transform_null_equals", "array_nulls", "backslash_quote", "quote_all_identifiers",
+    "timezone_abbreviations", "gin_fuzzy_search_limit",
 )  # fmt: skip
-_SESSION = (
-    f"""md5(concat_ws(chr(1), session_user, current_user, {", ".join(f"current_setting('{n}')" for n in _SETTINGS)}))"""
-)
-_SERVER = """md5(concat_ws('/', pg_postmaster_start_time(), current_database(),
+_OF_EXTENSIONS = {
+    "pg_trgm.similarity_threshold": "0.3", "pg_trgm.word_similarity_threshold": "0.6",
+    "pg_trgm.strict_word_similarity_threshold": "0.5",
+}  # fmt: skip
+"""What operators of pg_trgm compare with, and what is in force before it is loaded."""
+_VALUES = [f"current_setting('{name}')" for name in _SETTINGS]
+_VALUES += [f"coalesce(current_setting('{name}', true), '{usual}')" for name, usual in _OF_EXTENSIONS.items()]
+_SESSION = f"md5(concat_ws(chr(1), session_user, current_user, {', '.join(_VALUES)}))"
+_SERVER = """md5(concat_ws('/', extract(epoch FROM pg_postmaster_start_time()), current_database(),
     (SELECT oid FROM pg_database WHERE datname = current_database())))"""
+"""Whose the counters are: the same for every session, whatever its time zone."""
 _PLAIN = """current_setting('DateStyle') LIKE 'ISO%' AND current_setting('IntervalStyle') = 'postgres'
     AND current_setting('client_encoding') = 'UTF8' AND current_setting('bytea_output') = 'hex'"""
 _SCANS = """(SELECT coalesce(json_object_agg(relid::text, coalesce(seq_scan, 0) + coalesce(idx_scan, 0)), '{}')
@@ -56,8 +63,8 @@ _HELD = """(SELECT coalesce(json_agg(DISTINCT relation::int8), '[]') FROM pg_loc
 _CATALOGUES = """(SELECT coalesce(sum(pg_stat_get_xact_tuples_inserted(oid) + pg_stat_get_xact_tuples_updated(oid)
     + pg_stat_get_xact_tuples_deleted(oid)), 0) > 0 FROM
     unnest('{1259,1249,1255,1247,2615,2618,3256,2606,2611,1260,1261,2964,
-    2617,2605,3456,3501,3541,2600,2620,3602,3603,3600,3601,3764,2604,2612,826,1417,1418,3118,2753,2616,1262}'::oid[]) AS
-    oid)"""
+    2617,2605,3456,3501,3541,2600,2620,3602,3603,3600,3601,3764,2604,2612,826,1417,1418,3118,2753,2616,1262,
+    2602,2603,2607,3576}'::oid[]) AS oid)"""
 
 BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED"
 ALONE = "SET LOCAL max_parallel_workers_per_gather = 0"
@@ -151,9 +158,20 @@ SELECT json_build_object('session', {_SESSION}, 'plain',
     JOIN pg_type y ON y.oid = a.atttypid AND y.typnamespace = 'pg_catalog'::regnamespace
     JOIN (VALUES {KEY_TYPES}) AS k (name, kind) ON k.name = y.typname
     LEFT JOIN pg_collation l ON l.oid = a.attcollation
-    WHERE coalesce(l.collisdeterministic, true) AND {_keyed("c.oid")}))::text"""
-"""Key columns of these relations; ``plain`` says that no expression can call code that the plan does not name:
+    WHERE coalesce(l.collisdeterministic, true) AND {_keyed("c.oid")}
+        AND (k.kind <> 'text' OR NOT EXISTS (SELECT FROM pg_collation WHERE NOT collisdeterministic))))::text"""
+"""Key columns of these relations, those of text where no statement can compare by a collation in which other texts are
+equal, as EXPLAIN does not show it; ``plain`` says that no expression can call code that the plan does not name:
 operators, casts and domains of the database, and functions within views and policies."""
+
+_LOCKED = "(SELECT relation FROM pg_locks WHERE pid = pg_backend_pid() AND locktype = 'relation')"
+_VIEWS = f"FROM pg_class WHERE oid IN {_LOCKED} AND oid >= {_FIRST_USER_OID} AND relkind = 'v'"
+DEFINITIONS = f"""SELECT coalesce(json_agg(definition), '[]')::text FROM (
+    SELECT pg_get_viewdef(oid) {_VIEWS}
+    UNION ALL SELECT pg_get_expr(p.polqual, p.polrelid) FROM pg_policy p JOIN pg_class c ON c.oid = p.polrelid
+    WHERE c.oid IN {_LOCKED} AND c.relrowsecurity AND p.polcmd IN ('r', '*')
+        AND (row_security_active(c.oid) OR EXISTS (SELECT {_VIEWS}))) AS found (definition)"""
+"""Views that the transaction has locked, and policies on its tables, as SQL: within a view its owner's are in force."""
 
 FUNCTIONS = """SELECT coalesce(json_agg(json_build_array(p.proname, n.nspname = 'pg_catalog', p.provolatile)),
 '[]')::text

@@ -85,7 +85,9 @@ def miss(state: State, call: Call, began: float, kept: Entry | None = None) -> S
         return Answer(None, (yield from _alone(state, call)))
     try:
         result = yield from _made(state, place, call, early=bool(kept))
-    except Error:  # not of a protocol that is closed: it cannot ask any more
+    except GeneratorExit:  # a protocol that is closed cannot ask any more
+        raise
+    except BaseException:  # a caller that was cancelled as well
         yield from _released(state, place, call, token)
         raise
     yield from _released(state, place, call, token)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections import deque
+from functools import partial
 from typing import Any
 
 from redis import Redis, RedisCluster
@@ -26,17 +27,13 @@ class Store:
     def __init__(self, url: str, *, timeout: float = 0.25, pause: float = 1.0, cluster: bool = False) -> None:
         self.breaker = Breaker(pause, time.monotonic)
         self._run = ""
-        kind: Any = RedisCluster if cluster else Redis
-        self._client: Any = kind.from_url(
-            url,
-            socket_timeout=timeout,
-            socket_connect_timeout=timeout,
-            retry=Retry(NoBackoff(), 0),
-            **({} if cluster else {"redis_connect_func": self._connected}),
-        )
-        self._cluster = cluster
+        bounded: dict[str, Any] = {
+            "socket_timeout": timeout, "socket_connect_timeout": timeout, "retry": Retry(NoBackoff(), 0)
+        }  # fmt: skip
+        self._cluster = partial(RedisCluster.from_url, url, **bounded) if cluster else None
         if cluster:
             self._run = "cluster"
+        self._client: Any = None if cluster else Redis.from_url(url, redis_connect_func=self._connected, **bounded)
         self._idle: deque[Any] = deque()
         self._process = os.getpid()
 
@@ -67,6 +64,7 @@ class Store:
 
     def _said(self, *words: Any) -> Any:
         if self._cluster:
+            self._client = self._client or self._cluster()  # which connects at once
             return self._client.execute_command(*words)
         connection = self._ready()
         try:
@@ -112,4 +110,5 @@ class Store:
 
     def close(self) -> None:
         self.disconnect()
-        self._client.close()
+        if self._client:
+            self._client.close()

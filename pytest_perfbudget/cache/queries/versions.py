@@ -8,6 +8,7 @@ counter was missing: marks may have been lost with it, so that all transactions 
 from __future__ import annotations
 
 import hashlib
+import re
 import secrets
 from dataclasses import dataclass
 
@@ -15,6 +16,9 @@ SCHEMA = "s"
 """The counter of the catalogues, in every entry: a view, a function or a policy may have become another one."""
 
 MISSING = "?"
+_ID = r"[0-9]{1,19}"
+WRITER, BOUND = re.compile(_ID), re.compile(f"<({_ID})")
+"""Tokens of a writer and of all up to one; what is neither stands where anything may have been lost, as ``?`` does."""
 
 SCRIPTS = {
     "look": """

@@ -43,7 +43,8 @@ def _names(text: str) -> frozenset[bytes]:
 
 
 ABOUT = _names(
-    "AUTH HELLO CLIENT SELECT PING ECHO QUIT RESET READONLY READWRITE ASKING COMMAND CLUSTER INFO ROLE CONFIG SENTINEL"
+    "AUTH HELLO CLIENT SELECT PING ECHO QUIT RESET READONLY READWRITE ASKING COMMAND CLUSTER INFO ROLE CONFIG SENTINEL "
+    "SCRIPT"
 )
 """Commands about the connection or the server, which a new connection or a check of its health sends: no use of a
 cache, and as many as the client likes."""
@@ -74,6 +75,12 @@ def may_stream(raw: bytes) -> bool:
     """Whether a command of :data:`STREAMS` may be in a buffer; it is alone then, or the first."""
     head = raw[:_HEAD].upper()
     return b"UBSCRIBE" in head or b"MONITOR" in head
+
+
+def about(command: Command, reply: Any) -> bool:
+    """Whether it is no use of a cache. Nor is a script that the server does not have yet: it is sent again, and that
+    depends on who has used the server before."""
+    return command.name in ABOUT or (command.name == b"EVALSHA" and reply is FAILED)
 
 
 def reads(command: Command, reply: Any) -> Iterator[Read]:

@@ -126,7 +126,7 @@ class CommandLedger:
 
     def _reckon(self, turn: Turn) -> None:
         sent = turn.commands()
-        if all(command.name in table.ABOUT for command in sent):
+        if all(map(table.about, sent, turn.replies)):
             return
         own = any(key.startswith(OURS) for command in sent for key in table.keys(command))
         name = QUERY_CACHE if own else turn.wire.client

@@ -38,6 +38,15 @@ def direct(dsn: str) -> Iterator[psycopg.Connection[tuple[object, ...]]]:
         yield connection
 
 
+@pytest.fixture
+def items(dsn: str) -> str:
+    """The DSN of the test's database, with a table of 100 rows."""
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute("CREATE TABLE items (id int PRIMARY KEY, name text NOT NULL)")
+        connection.execute("INSERT INTO items SELECT n, 'item ' || n FROM generate_series(1, 100) n")
+    return dsn
+
+
 @pytest.fixture(scope="session")
 def valkey_server() -> Iterator[object]:
     offered = valkey.Embedded().start(RedisRequest(run=uuid.uuid4().hex, server="embedded"))

@@ -100,6 +100,19 @@ def test_a_database_that_cannot_be_asked_is_said(checker: Checker) -> None:
         verified(broken)
 
 
+def test_a_lock_that_the_test_holds_itself_is_not_waited_for(
+    checker: Checker, direct: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pytest_perfbudget.cache.checks._PATIENCE", 0.05)
+    with direct.transaction():
+        direct.execute("LOCK TABLE items")
+        hit(checker, [(1,), (2,)])
+    with pytest.raises(CacheError, match="LockNotAvailable"):
+        verified(checker)
+    hit(checker, [(1,), (2,)])
+    assert verified(checker) == 1
+
+
 @pytest.mark.parametrize(
     ("query", "one", "other", "expected"),
     [

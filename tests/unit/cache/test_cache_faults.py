@@ -27,11 +27,8 @@ ALL = "SELECT id, name FROM items ORDER BY id"
 
 
 @pytest.fixture
-def pool(dsn: str) -> Iterator[ConnectionPool]:
-    with psycopg.connect(dsn, autocommit=True) as connection:
-        connection.execute("CREATE TABLE items (id int PRIMARY KEY, name text NOT NULL)")
-        connection.execute("INSERT INTO items SELECT n, 'item ' || n FROM generate_series(1, 100) n")
-    with ConnectionPool(dsn, min_size=1, max_size=12) as pool:
+def pool(items: str) -> Iterator[ConnectionPool]:
+    with ConnectionPool(items, min_size=1, max_size=12) as pool:
         yield pool
 
 
@@ -71,6 +68,26 @@ def test_a_writer_without_redis_is_seen_by_readers_with_it(cache: QueryCache, po
     cache.fetch(ALL)
     with pool.connection() as connection:
         assert connection.execute("SELECT count(*) FROM perfbudget_cache_debt").fetchone() == (0,)
+
+
+@pytest.mark.parametrize(
+    "setting", ["TimeZone = 'Asia/Tokyo'", "DateStyle = 'German'", "IntervalStyle = 'sql_standard'"]
+)
+def test_writers_whose_settings_are_others_are_seen(cache: QueryCache, dsn: str, redis_url: str, setting: str) -> None:
+    cache.fetch(ALL)
+    with cache.connection() as connection:
+        connection.execute(f"SET LOCAL {setting}")
+        connection.execute("DELETE FROM items WHERE id > 50")
+    assert len(cache.fetch(ALL)) == len(cache.fetch(ALL)) == 50
+    name, _, value = setting.replace("'", "").partition(" = ")
+    with ConnectionPool(dsn, min_size=1, kwargs={"options": f"-c {name}={value}"}) as pool:
+        for url, left in ((redis_url, 7), ("redis://127.0.0.1:1/0", 3)):
+            other = QueryCache(url, pool, Settings(licence=0.2))
+            with other.connection() as connection:
+                connection.execute("DELETE FROM items WHERE id > %s", (left,))
+            other.fetch(ALL)
+            assert len(cache.fetch(ALL)) == len(cache.fetch(ALL)) == left
+            other.close()
 
 
 def test_a_redis_that_is_full_is_no_reason_for_stale_rows(cache: QueryCache, redis: Redis) -> None:
@@ -199,6 +216,30 @@ def test_what_is_not_ours_is_refused(cache: QueryCache, redis: Redis, spoilt: ob
     assert cache.report()["hits"] == 1
 
 
+@pytest.mark.parametrize(
+    "spoilt",
+    [
+        pytest.param(b"%s|<x", id="up to nobody"),
+        pytest.param("%s|²".encode(), id="a digit of no number"),
+        pytest.param(b"%s|99999999999999999999999", id="an id above all"),
+        pytest.param(b"%s|-1,?", id="an id below all"),
+        pytest.param(b"%s|\xff\x00", id="no text"),
+        pytest.param(b"%s|,,|", id="no ids"),
+        pytest.param(b"|", id="nothing"),
+        pytest.param(b"", id="empty"),
+    ],
+)
+def test_counters_that_others_wrote_make_no_statement_fail(cache: QueryCache, redis: Redis, spoilt: bytes) -> None:
+    cache.fetch(ALL)
+    for key in redis.scan_iter("*:v:*"):
+        redis.set(key, spoilt.replace(b"%s", bytes(redis.get(key) or b"")))
+    for left in (50, 7):
+        assert cache.fetch(ALL) == cache.fetch(ALL)
+        with cache.connection() as connection:
+            connection.execute("DELETE FROM items WHERE id > %s", (left,))
+        assert len(cache.fetch(ALL)) == left
+
+
 def test_an_entry_of_another_secret_is_refused(cache: QueryCache, pool: ConnectionPool, redis_url: str) -> None:
     right = cache.fetch(ALL)
     other = QueryCache(redis_url, pool, Settings(secret=b"known to few"))
@@ -275,11 +316,20 @@ def test_64_threads_of_4_processes_execute_a_cold_statement_once(cache: QueryCac
     assert all("redis" not in report for report in reports)
 
 
-def test_a_statement_that_fails_lets_the_next_caller_try(cache: QueryCache) -> None:
+@pytest.mark.parametrize(
+    "statement",
+    [
+        pytest.param("SELECT 1 / (id - id) FROM items", id="when it is executed"),
+        pytest.param("SELECT 1 / (2 - 2)", id="when it is planned"),
+        pytest.param("SELECT nothing FROM items", id="when it is read"),
+    ],
+)
+def test_a_statement_that_fails_lets_the_next_caller_try(cache: QueryCache, redis: Redis, statement: str) -> None:
     for _ in range(2):
-        with pytest.raises(psycopg.errors.DivisionByZero):
-            cache.fetch("SELECT 1 / (id - id) FROM items")
-    assert cache.report() == {"executed": 2}
+        with pytest.raises((psycopg.errors.DivisionByZero, psycopg.errors.UndefinedColumn)):
+            cache.fetch(statement)
+        assert not list(redis.scan_iter("*:f:*"))
+    assert "alone" not in cache.report()
 
 
 def test_sql_that_ends_the_transaction_is_announced_or_refused(cache: QueryCache) -> None:
@@ -396,3 +446,38 @@ def test_an_entry_and_its_counters_share_a_slot_of_a_cluster(pool: ConnectionPoo
         slots = {client.execute_command("CLUSTER", "KEYSLOT", key) for key in client.scan_iter("*")}
     assert len(slots) == 1
     cache.close()
+
+
+def shut_down(cluster: str) -> None:
+    with Redis.from_url(cluster, retry=Retry(ConstantBackoff(0), 0)) as client:
+        client.shutdown(nosave=True)
+
+
+def test_without_its_cluster_statements_run(pool: ConnectionPool, cluster: str) -> None:
+    cache = QueryCache(cluster, pool, Settings(licence=0.01), timeout=0.5, pause=0, cluster=True)
+    cache.install()
+    cache.fetch(ALL)
+    shut_down(cluster)
+    late = QueryCache(cluster, pool, Settings(licence=0.01), timeout=0.5, pause=0, cluster=True)
+    for one, left in ((cache, 50), (late, 7)):
+        assert one.fetch(ALL)
+        with one.connection() as connection:
+            connection.execute("DELETE FROM items WHERE id > %s", (left,))
+        assert len(one.fetch(ALL)) == left
+        assert one.report()["owed"] == 1
+        assert one.report()["redis"]
+        one.close()
+
+
+def test_without_its_cluster_the_async_cache_runs_statements(pool: ConnectionPool, items: str, cluster: str) -> None:
+    shut_down(cluster)
+
+    async def scenario() -> None:
+        async with AsyncConnectionPool(items, min_size=1, open=False) as connections:
+            cache = AsyncQueryCache(cluster, connections, timeout=0.5, pause=0, cluster=True)
+            await cache.install()
+            assert len(await cache.fetch(ALL)) == 100
+            assert cache.report()["unreachable"]
+            await cache.close()
+
+    asyncio.run(scenario())

@@ -133,6 +133,23 @@ def test_what_is_not_restricted_to_keys_depends_on_the_table(
     assert counted(cache, statement, parameters) == (direct.execute(statement, parameters).fetchall(), "executed")
 
 
+def test_text_is_no_key_where_a_statement_may_compare_by_another_collation(
+    cache: QueryCache, direct: psycopg.Connection[Any]
+) -> None:
+    """A plan shows ``tag COLLATE other = $1`` as ``tag::text = $1``. CREATE COLLATION would want a server with ICU."""
+    direct.execute("SET allow_system_table_mods = on")
+    direct.execute("""INSERT INTO pg_collation SELECT (json_populate_record(c, json_build_object('oid', 16000,
+        'collname', 'other', 'collisdeterministic', false))).* FROM pg_collation c WHERE collname = 'C'""")
+    by_tag, by_owner = "SELECT id FROM items WHERE tag = %s ORDER BY id", "SELECT id FROM items WHERE owner = %s"
+    for statement, parameters in ((by_tag, ("tag0",)), (by_owner, (1,))):
+        for _ in range(2):
+            cache.fetch(statement, parameters)
+    with cache.connection() as connection:
+        connection.execute("UPDATE items SET n = n + 100 WHERE owner = 2")
+    assert counted(cache, by_owner, (1,))[1] == "hit"
+    assert counted(cache, by_tag, ("tag0",))[1] == "executed"
+
+
 CHANGES = [
     "UPDATE items SET n = n + 1 WHERE owner = 1",
     "UPDATE items SET owner = 2 WHERE owner = 1",

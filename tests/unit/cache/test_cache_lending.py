@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +13,7 @@ import pytest
 from psycopg_pool import AsyncConnectionPool, ConnectionPool
 from redis import Redis
 
-from pytest_perfbudget.cache import AsyncQueryCache, QueryCache
+from pytest_perfbudget.cache import AsyncQueryCache, QueryCache, Settings
 from pytest_perfbudget.cache.queries.store import Store
 
 ONE = "SELECT id, name FROM items WHERE id = %s"
@@ -27,14 +28,8 @@ def until(condition: Callable[[], object]) -> None:
 
 
 @pytest.fixture
-def table(direct: psycopg.Connection[Any]) -> None:
-    direct.execute("CREATE TABLE items (id int PRIMARY KEY, name text NOT NULL)")
-    direct.execute("INSERT INTO items SELECT n, 'item ' || n FROM generate_series(1, 100) n")
-
-
-@pytest.fixture
-def pools(dsn: str, table: None) -> Iterator[tuple[ConnectionPool, ConnectionPool]]:
-    with ConnectionPool(dsn, min_size=1, max_size=1) as one, ConnectionPool(dsn, min_size=1, max_size=1) as other:
+def pools(items: str) -> Iterator[tuple[ConnectionPool, ConnectionPool]]:
+    with ConnectionPool(items, min_size=1, max_size=1) as one, ConnectionPool(items, min_size=1, max_size=1) as other:
         one.wait()
         other.wait()
         yield one, other
@@ -96,8 +91,45 @@ def test_a_statement_that_fails_gives_its_connection_back(
 
 
 @pytest.mark.asyncio
-async def test_the_async_cache_gives_its_connection_back_alike(dsn: str, table: None, redis_url: str) -> None:
-    async with AsyncConnectionPool(dsn, min_size=1, max_size=1, open=False) as pool:
+async def test_nobody_waits_for_a_caller_that_was_cancelled(
+    items: str, direct: psycopg.Connection[Any], redis_url: str, redis: Redis
+) -> None:
+    async with AsyncConnectionPool(items, min_size=1, max_size=1, open=False) as pool:
+        cache = AsyncQueryCache(redis_url, pool, Settings(flight=60))
+        await cache.install()
+        with direct.transaction():
+            direct.execute("LOCK TABLE items")
+            executing = asyncio.create_task(cache.fetch(ONE, (7,)))
+            while not direct.execute("SELECT 1 FROM pg_locks WHERE NOT granted").fetchone():
+                await asyncio.sleep(0.005)
+            assert [*redis.scan_iter("*:f:*")]
+            executing.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await executing
+        assert not [*redis.scan_iter("*:f:*")]
+        assert await cache.fetch(ONE, (7,)) == [(7, "item 7")]
+        await cache.close()
+
+
+def test_nobody_waits_for_a_caller_that_was_interrupted(
+    pools: tuple[ConnectionPool, ConnectionPool], redis_url: str, redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = QueryCache(redis_url, pools[0])
+    cache.install()
+
+    def interrupted(*_: Any, **__: Any) -> Any:
+        assert [*redis.scan_iter("*:f:*")]
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("pytest_perfbudget.cache.queries.dependencies.learn", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        cache.fetch(ONE, (7,))
+    assert not [*redis.scan_iter("*:f:*")]
+
+
+@pytest.mark.asyncio
+async def test_the_async_cache_gives_its_connection_back_alike(items: str, redis_url: str) -> None:
+    async with AsyncConnectionPool(items, min_size=1, max_size=1, open=False) as pool:
         await pool.wait()
         cache = AsyncQueryCache(redis_url, pool)
         await cache.install()

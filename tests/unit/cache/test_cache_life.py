@@ -8,7 +8,6 @@ import zlib
 from collections.abc import Iterator
 from typing import Any
 
-import psycopg
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -24,11 +23,8 @@ ALL = "SELECT id, name FROM items ORDER BY id"
 
 
 @pytest.fixture
-def pool(dsn: str) -> Iterator[ConnectionPool]:
-    with psycopg.connect(dsn, autocommit=True) as connection:
-        connection.execute("CREATE TABLE items (id int PRIMARY KEY, name text NOT NULL)")
-        connection.execute("INSERT INTO items SELECT n, 'item ' || n FROM generate_series(1, 100) n")
-    with ConnectionPool(dsn, min_size=1, max_size=4) as pool:
+def pool(items: str) -> Iterator[ConnectionPool]:
+    with ConnectionPool(items, min_size=1, max_size=4) as pool:
         QueryCache("redis://127.0.0.1:1", pool).install()
         yield pool
 
@@ -78,7 +74,9 @@ def test_it_is_renewed_one_statement_s_time_before_its_end_on_average() -> None:
 def encoded(entry: Entry, monkeypatch: pytest.MonkeyPatch, module: Any) -> bytes:
     with monkeypatch.context() as patched:
         patched.setattr(entries, "zstd", module)
-        return entries.encode(entry, "name", b"", 100)
+        data = entries.encode(entry, "name", b"", 100, 100_000)
+    assert data
+    return data
 
 
 def test_what_is_compressed_by_zstd_is_read_where_it_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -94,6 +92,19 @@ def test_what_is_compressed_by_zstd_is_read_where_it_is_known(monkeypatch: pytes
     monkeypatch.setattr(entries, "zstd", None)
     assert entries.decode(by_zlib, "name", b"", 100_000) == entry
     assert entries.decode(by_zstd, "name", b"", 100_000) is None
+
+
+@pytest.mark.parametrize("compress_from", [100, 1_000_000])
+def test_what_would_be_refused_for_its_size_is_not_kept(
+    pool: ConnectionPool, redis_url: str, redis: Redis, compress_from: int
+) -> None:
+    cache = QueryCache(redis_url, pool, Settings(largest=2000, compress_from=compress_from))
+    for _ in range(2):
+        assert cache.fetch("SELECT repeat('a', 4000)") == [("a" * 4000,)]
+    assert cache.report() == {"executed": 2, "too_large": 2}
+    assert not list(redis.scan_iter("*:e:*"))
+    assert cache.fetch("SELECT repeat('a', 1500)") == cache.fetch("SELECT repeat('a', 1500)")
+    assert cache.report()["hits"] == 1
 
 
 @pytest.mark.parametrize("how", [b"\x01", b"\x02", b"\x03"])

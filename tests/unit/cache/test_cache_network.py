@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 from psycopg_pool import AsyncConnectionPool, ConnectionPool
 from redis import Redis
@@ -24,11 +23,8 @@ ALL = "SELECT id, name FROM items ORDER BY id"
 
 
 @pytest.fixture
-def pool(dsn: str) -> Iterator[ConnectionPool]:
-    with psycopg.connect(dsn, autocommit=True) as connection:
-        connection.execute("CREATE TABLE items (id int PRIMARY KEY, name text NOT NULL)")
-        connection.execute("INSERT INTO items SELECT n, 'item ' || n FROM generate_series(1, 100) n")
-    with ConnectionPool(dsn, min_size=1, max_size=4) as pool:
+def pool(items: str) -> Iterator[ConnectionPool]:
+    with ConnectionPool(items, min_size=1, max_size=4) as pool:
         yield pool
 
 

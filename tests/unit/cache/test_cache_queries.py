@@ -17,12 +17,9 @@ ONE = "SELECT id, name FROM items WHERE id = %s"
 
 
 @pytest.fixture
-def pool(dsn: str) -> Iterator[ConnectionPool]:
-    with psycopg.connect(dsn, autocommit=True) as connection:
-        connection.execute("CREATE TABLE items (id int PRIMARY KEY, name text NOT NULL)")
-        connection.execute("INSERT INTO items SELECT n, 'item ' || n FROM generate_series(1, 100) n")
+def pool(items: str) -> Iterator[ConnectionPool]:
     with ConnectionPool(
-        dsn,
+        items,
         kwargs={
             "options": "-c search_path=inner_,public -c debug_parallel_query=on -c max_parallel_workers_per_gather=2"
         },

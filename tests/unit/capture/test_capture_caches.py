@@ -208,6 +208,17 @@ def test_a_script_s_keys_are_asked_for_their_expiry(client: redis.Redis) -> None
     assert use.why_lasting == ""
 
 
+def test_a_script_that_the_server_does_not_have_yet_takes_no_more_turns(client: redis.Redis) -> None:
+    def body() -> None:
+        script = client.register_script("return 1")
+        script()
+        script()
+
+    client.script_flush()
+    cold, warm = seen(body), seen(body)
+    assert cold.turns == warm.turns == 2
+
+
 def test_a_lock_of_redis_py_leaves_nothing_that_lasts(client: redis.Redis) -> None:
     def body() -> None:
         with client.lock("lock", timeout=5):
