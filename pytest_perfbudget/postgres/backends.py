@@ -30,7 +30,7 @@ def cpu_clock(backend: int, database: str) -> Callable[[], float]:
         DisturbedError: it is no process of this machine, or the platform does not tell.
     """
     found = ctypes.c_int()
-    if ctypes.CDLL(None).clock_getcpuclockid(_here(backend, database), ctypes.byref(found)):
+    if ctypes.CDLL(None).clock_getcpuclockid(process_of(backend, database), ctypes.byref(found)):
         raise DisturbedError("the CPU time of its process cannot be read")
     clock = found.value
     return lambda: time.clock_gettime(clock)
@@ -43,7 +43,7 @@ def memory(backend: int, its: str, database: str) -> Callable[[], int]:
     Raises:
         DisturbedError: it is no process of this machine, or the platform does not tell.
     """
-    admin = _here(backend, its)
+    admin = process_of(backend, its)
     try:
         children = _children(_parent(admin))
         _pss(admin)
@@ -60,9 +60,26 @@ def waiting(backend: int, database: str) -> Callable[[], float]:
     of Linux: the second figure of ``schedstat``, in nanoseconds."""
     found = [_PROC / "thread-self" / "schedstat"]
     with suppress(DisturbedError):
-        found.append(_PROC / str(_here(backend, database)) / "schedstat")
+        found.append(_PROC / str(process_of(backend, database)) / "schedstat")
     files = [file for path in found if (file := _opened(path)) is not None]
     return lambda: sum(_run_delay(file) for file in files)
+
+
+def process_of(backend: int, database: str) -> int:
+    """Which process of this machine a backend is: itself, or one in a container that has this number there.
+
+    Raises:
+        DisturbedError: none that can be seen, or the platform does not tell.
+    """
+    if sys.platform != "linux":
+        raise DisturbedError(f"what the server's processes use is read on Linux, not on {sys.platform}")
+    title = f" {database} ".encode()
+    if _serves(_title(backend), title):
+        return backend
+    for pid in (int(folder.name) for folder in _PROC.iterdir() if folder.name.isdigit()):
+        if _serves(_title(pid), title) and _inner(pid) == backend:
+            return pid
+    raise DisturbedError("the server's processes are not processes of this machine that can be seen")
 
 
 def _opened(path: Path) -> BinaryIO | None:
@@ -81,19 +98,6 @@ def _run_delay(file: BinaryIO) -> float:
         return int(file.read().split()[1]) / 1e9
     except OSError:  # the backend has gone: the execution says so itself
         return 0.0
-
-
-def _here(backend: int, database: str) -> int:
-    """Which process of this machine it is: itself, or one in a container that has this number there."""
-    if sys.platform != "linux":
-        raise DisturbedError(f"what the server's processes use is read on Linux, not on {sys.platform}")
-    title = f" {database} ".encode()
-    if _serves(_title(backend), title):
-        return backend
-    for pid in (int(folder.name) for folder in _PROC.iterdir() if folder.name.isdigit()):
-        if _serves(_title(pid), title) and _inner(pid) == backend:
-            return pid
-    raise DisturbedError("the server's processes are not processes of this machine that can be seen")
 
 
 def _inner(pid: int) -> int | None:
