@@ -7,6 +7,7 @@ machine that is, if any, its title tells: it names the database, and those of a 
 from __future__ import annotations
 
 import ctypes
+import os
 import re
 import sys
 import time
@@ -19,6 +20,7 @@ from pytest_perfbudget.errors import DisturbedError
 
 _PROC = Path("/proc")
 _WORKER = re.compile(rb"parallel worker for PID (\d+)")
+_READS = re.compile(rb"\bio worker \d+")
 _INNER = re.compile(rb"^NSpid:.*\s(\d+)$", re.MULTILINE)
 _PSS = re.compile(r"^(Pss|Pss_Shmem):\s+(\d+) kB$", re.MULTILINE)
 
@@ -29,11 +31,29 @@ def cpu_clock(backend: int, database: str) -> Callable[[], float]:
     Raises:
         DisturbedError: it is no process of this machine, or the platform does not tell.
     """
-    found = ctypes.c_int()
-    if ctypes.CDLL(None).clock_getcpuclockid(process_of(backend, database), ctypes.byref(found)):
+    clock = _clock(process_of(backend, database))
+    if clock is None:
         raise DisturbedError("the CPU time of its process cannot be read")
-    clock = found.value
     return lambda: time.clock_gettime(clock)
+
+
+def server_time(backend: int, its: str, database: str) -> Callable[[], float]:
+    """The seconds of CPU time that a server has had for ``database``: its backends, their parallel workers, and the
+    processes that read files for all (18). ``backend`` is any of the server's, in the database ``its``. Processes that
+    ended count whoever they served, as nobody tells them apart any more; most are parallel workers.
+
+    Raises:
+        DisturbedError: they are no processes of this machine, or the platform does not tell.
+    """
+    backend = process_of(backend, its)
+    try:
+        parent = _parent(backend)
+        children = _children(parent)
+        _ended(parent), children.read_text()
+    except OSError as error:
+        raise DisturbedError(f"the CPU time of the server's processes cannot be read: {error}") from None
+    title = f" {database} ".encode()
+    return lambda: _ended(parent) + sum(map(_cpu_time, _serving(children, title, _READS)))
 
 
 def memory(backend: int, its: str, database: str) -> Callable[[], int]:
@@ -109,13 +129,13 @@ def _inner(pid: int) -> int | None:
     return int(found[1]) if found else None
 
 
-def _serving(children: Path, title: bytes) -> Iterator[int]:
-    """The backends of a database, and the parallel workers of those."""
+def _serving(children: Path, title: bytes, besides: re.Pattern[bytes] | None = None) -> Iterator[int]:
+    """The backends of a database, the parallel workers of those, and what ``besides`` is found in the title of."""
     titles = {int(word): _title(int(word)) for word in children.read_text().split()}
     for pid, text in titles.items():
         worker = _WORKER.search(text)
         leader = titles.get(int(worker[1]), b"") if worker else text
-        if _serves(leader, title):
+        if _serves(leader, title) or (besides and besides.search(text)):
             yield pid
 
 
@@ -131,8 +151,34 @@ def _title(pid: int) -> bytes:
         return b""
 
 
+def _clock(pid: int) -> int | None:
+    """The number of the clock of its CPU time; None where there is none to be had."""
+    found = ctypes.c_int()
+    return None if ctypes.CDLL(None).clock_getcpuclockid(pid, ctypes.byref(found)) else found.value
+
+
+def _cpu_time(pid: int) -> float:
+    """Seconds; none of a process that is gone."""
+    clock = _clock(pid)
+    try:
+        return time.clock_gettime(clock) if clock is not None else 0.0
+    except OSError:
+        return 0.0
+
+
+def _stat(pid: int) -> list[str]:
+    """The fields of ``stat`` after the name, see ``proc_pid_stat(5)``: the first is field 3."""
+    return (_PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
+
+
 def _parent(pid: int) -> int:
-    return int((_PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()[1])
+    return int(_stat(pid)[1])
+
+
+def _ended(pid: int) -> float:
+    """Seconds of CPU time of its children that have ended."""
+    fields = _stat(pid)
+    return (int(fields[13]) + int(fields[14])) / os.sysconf("SC_CLK_TCK")
 
 
 def _children(pid: int) -> Path:
