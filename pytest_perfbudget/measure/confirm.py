@@ -4,9 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import Protocol
 
 from pytest_perfbudget.measure.sampling import CAP, WARM_UP, Cap, Decision, Sampled, State, sample
 from pytest_perfbudget.measure.unhindered import Unhindered
+
+
+class Sample(Protocol):
+    """:func:`~pytest_perfbudget.measure.sampling.sample`, or what has more to say of its decisions."""
+
+    def __call__(
+        self,
+        execute: Callable[[], float],
+        allowed: Mapping[str, float],
+        clock: Callable[[], float],
+        cap: Cap,
+        warm_up: int,
+    ) -> Sampled: ...
 
 
 def measure(
@@ -16,6 +30,8 @@ def measure(
     cap: Cap = CAP,
     warm_up: int = WARM_UP,
     again: Callable[[], Callable[[], float]] | None = None,
+    sampling: Sample = sample,
+    sampling_again: Sample | None = None,
 ) -> Sampled:
     """Sample on a fresh connection; what is ``beyond`` there is sampled once more on another one.
 
@@ -24,12 +40,12 @@ def measure(
     not the statement's. A ``beyond`` that the second connection does not confirm becomes ``undecided``. The samples are
     the first connection's.
     """
-    first = sample(fresh(), allowed, clock, cap, warm_up)
+    first = sampling(fresh(), allowed, clock, cap, warm_up)
     if not first.beyond:
         return first
     suspected = {key: allowed[key] for key in allowed if key in first.beyond}
     execute = (again or fresh)()
-    second = sample(execute, suspected, clock, cap, warm_up)
+    second = (sampling_again or sampling)(execute, suspected, clock, cap, warm_up)
     words = str(execute) if isinstance(execute, Unhindered) else ""
     return replace(confirmed(first, second, words), spent=first.spent + second.spent)
 

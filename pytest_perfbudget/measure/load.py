@@ -7,8 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from pytest_perfbudget.measure.confirm import measure
+from pytest_perfbudget.measure.others import Watch, beside, meanwhile, slowed
 from pytest_perfbudget.measure.sampling import CAP, WARM_UP, WARM_UP_SHARE, Cap, Sampled, State
 from pytest_perfbudget.measure.statistics import percentile
+from pytest_perfbudget.model.resources import Shared
 from pytest_perfbudget.units import format_seconds
 
 ROUND = 0.02
@@ -34,15 +36,20 @@ def calls_per_round(seconds: float) -> int:
 
 
 def throughput(
-    fresh: Callable[[], Callable[[], float]], least: float, clock: Callable[[], float], cap: Cap = CAP
+    fresh: Callable[[], Callable[[], float]],
+    least: float,
+    clock: Callable[[], float],
+    cap: Cap = CAP,
+    watch: Watch = lambda: Shared,
 ) -> Sampled:
     """Sample rounds until the median rate is clear of ``least`` calls per second; what is below on the first clients is
     tried once more with fresh ones.
 
     ``fresh`` connects clients and gives what has them call for a round, and returns the seconds of it for each call.
-    The samples are those, the decision is that of ``p50``.
+    The samples are those, the decision is that of ``p50``. ``watch`` watches the processors: what may be below only
+    because of what others had of them is ``undecided``.
     """
-    return measure(fresh, {"p50": 1 / least}, clock, cap, ROUNDS_BEFORE)
+    return measure(fresh, {"p50": 1 / least}, clock, cap, ROUNDS_BEFORE, sampling=beside(watch))
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +65,20 @@ class CpuTime:
 
 
 def cpu_time(
-    fresh: Callable[[], Callable[[int], float]], allowed: float, clock: Callable[[], float], cap: Cap = CAP
+    fresh: Callable[[], Callable[[int], float]],
+    allowed: float,
+    clock: Callable[[], float],
+    cap: Cap = CAP,
+    watch: Watch = lambda: Shared,
 ) -> CpuTime:
     """The floor of several backends' CPU times.
 
     ``fresh`` connects and gives what executes as many calls as it is told, and returns the CPU seconds of them all.
-    What is clearly ``allowed`` on one backend is so; else backends are asked until three agree on the least.
+    What is clearly ``allowed`` on one backend is so; else backends are asked until three agree on the least. What is
+    more may be so because of what others had of the processors meanwhile (``watch`` as for :func:`throughput`): what
+    :func:`slowed` explains is ``undecided``.
     """
-    started = clock()
+    since, started = watch(), clock()
     figures: list[float] = []
     n = 0
     while len(figures) < MOST and not settled(figures, allowed) and (left := cap.seconds - (clock() - started)) > 0:
@@ -78,6 +91,10 @@ def cpu_time(
     if figure <= allowed:
         return CpuTime(figure, n, len(figures), State.WITHIN, counted)
     if settled(figures, allowed) or len(figures) == MOST:
+        shared = since()
+        if figure <= allowed * slowed(shared):
+            words = f"{counted}, {format_seconds(figure)}: {meanwhile(shared)}"
+            return CpuTime(figure, n, len(figures), State.UNDECIDED, words)
         return CpuTime(figure, n, len(figures), State.BEYOND, counted)
     seen = f": {format_seconds(figure)} or less" if figures else ""
     return CpuTime(figure, n, len(figures), State.UNDECIDED, f"{cap.words} reached after {counted}{seen}")

@@ -33,6 +33,16 @@ class ReplicaUse:
 
 
 @dataclass(frozen=True, slots=True)
+class Shared:
+    """The processors' time of a while, in seconds: ``of`` them all, ``busy`` those that any process had, ``others``
+    those of processes that are neither this one nor the server's. All 0 where the platform does not tell."""
+
+    busy: float = 0.0
+    others: float = 0.0
+    of: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class MemoryUse:
     """The most ``peak`` bytes that the backends of a test had together, of ``n`` looks at them; ``why`` nobody could
     look."""

@@ -7,6 +7,7 @@ machine that is, if any, its title tells: it names the database, and those of a 
 from __future__ import annotations
 
 import ctypes
+import os
 import re
 import sys
 import time
@@ -19,6 +20,7 @@ from pytest_perfbudget.errors import DisturbedError
 
 _PROC = Path("/proc")
 _WORKER = re.compile(rb"parallel worker for PID (\d+)")
+_READS = re.compile(rb"\bio worker \d+")
 _INNER = re.compile(rb"^NSpid:.*\s(\d+)$", re.MULTILINE)
 _PSS = re.compile(r"^(Pss|Pss_Shmem):\s+(\d+) kB$", re.MULTILINE)
 
@@ -29,11 +31,29 @@ def cpu_clock(backend: int, database: str) -> Callable[[], float]:
     Raises:
         DisturbedError: it is no process of this machine, or the platform does not tell.
     """
-    found = ctypes.c_int()
-    if ctypes.CDLL(None).clock_getcpuclockid(_here(backend, database), ctypes.byref(found)):
+    clock = _clock(process_of(backend, database))
+    if clock is None:
         raise DisturbedError("the CPU time of its process cannot be read")
-    clock = found.value
     return lambda: time.clock_gettime(clock)
+
+
+def server_time(backend: int, its: str, database: str) -> Callable[[], float]:
+    """The seconds of CPU time that a server has had for ``database``: its backends, their parallel workers, and the
+    processes that read files for all (18). ``backend`` is any of the server's, in the database ``its``. Processes that
+    ended count whoever they served, as nobody tells them apart any more; most are parallel workers.
+
+    Raises:
+        DisturbedError: they are no processes of this machine, or the platform does not tell.
+    """
+    backend = process_of(backend, its)
+    try:
+        parent = _parent(backend)
+        children = _children(parent)
+        _ended(parent), children.read_text()
+    except OSError as error:
+        raise DisturbedError(f"the CPU time of the server's processes cannot be read: {error}") from None
+    title = f" {database} ".encode()
+    return lambda: _ended(parent) + sum(map(_cpu_time, _serving(children, title, _READS)))
 
 
 def memory(backend: int, its: str, database: str) -> Callable[[], int]:
@@ -43,7 +63,7 @@ def memory(backend: int, its: str, database: str) -> Callable[[], int]:
     Raises:
         DisturbedError: it is no process of this machine, or the platform does not tell.
     """
-    admin = _here(backend, its)
+    admin = process_of(backend, its)
     try:
         children = _children(_parent(admin))
         _pss(admin)
@@ -61,10 +81,27 @@ def waiting(backend: int, database: str) -> Iterator[Callable[[], float]]:
     of Linux: the second figure of ``schedstat``, in nanoseconds."""
     found = [_PROC / "thread-self" / "schedstat"]
     with suppress(DisturbedError):
-        found.append(_PROC / str(_here(backend, database)) / "schedstat")
+        found.append(_PROC / str(process_of(backend, database)) / "schedstat")
     with ExitStack() as opened:
         files = [opened.enter_context(file) for path in found if (file := _opened(path)) is not None]
         yield lambda: sum(_run_delay(file) for file in files)
+
+
+def process_of(backend: int, database: str) -> int:
+    """Which process of this machine a backend is: itself, or one in a container that has this number there.
+
+    Raises:
+        DisturbedError: none that can be seen, or the platform does not tell.
+    """
+    if sys.platform != "linux":
+        raise DisturbedError(f"what the server's processes use is read on Linux, not on {sys.platform}")
+    title = f" {database} ".encode()
+    if _serves(_title(backend), title):
+        return backend
+    for pid in (int(folder.name) for folder in _PROC.iterdir() if folder.name.isdigit()):
+        if _serves(_title(pid), title) and _inner(pid) == backend:
+            return pid
+    raise DisturbedError("the server's processes are not processes of this machine that can be seen")
 
 
 def _opened(path: Path) -> BinaryIO | None:
@@ -84,19 +121,6 @@ def _run_delay(file: BinaryIO) -> float:
         return 0.0
 
 
-def _here(backend: int, database: str) -> int:
-    """Which process of this machine it is: itself, or one in a container that has this number there."""
-    if sys.platform != "linux":
-        raise DisturbedError(f"what the server's processes use is read on Linux, not on {sys.platform}")
-    title = f" {database} ".encode()
-    if _serves(_title(backend), title):
-        return backend
-    for pid in (int(folder.name) for folder in _PROC.iterdir() if folder.name.isdigit()):
-        if _serves(_title(pid), title) and _inner(pid) == backend:
-            return pid
-    raise DisturbedError("the server's processes are not processes of this machine that can be seen")
-
-
 def _inner(pid: int) -> int | None:
     """Its number in the innermost namespace of processes."""
     try:
@@ -106,13 +130,13 @@ def _inner(pid: int) -> int | None:
     return int(found[1]) if found else None
 
 
-def _serving(children: Path, title: bytes) -> Iterator[int]:
-    """The backends of a database, and the parallel workers of those."""
+def _serving(children: Path, title: bytes, besides: re.Pattern[bytes] | None = None) -> Iterator[int]:
+    """The backends of a database, the parallel workers of those, and what ``besides`` is found in the title of."""
     titles = {int(word): _title(int(word)) for word in children.read_text().split()}
     for pid, text in titles.items():
         worker = _WORKER.search(text)
         leader = titles.get(int(worker[1]), b"") if worker else text
-        if _serves(leader, title):
+        if _serves(leader, title) or (besides and besides.search(text)):
             yield pid
 
 
@@ -128,8 +152,34 @@ def _title(pid: int) -> bytes:
         return b""
 
 
+def _clock(pid: int) -> int | None:
+    """The number of the clock of its CPU time; None where there is none to be had."""
+    found = ctypes.c_int()
+    return None if ctypes.CDLL(None).clock_getcpuclockid(pid, ctypes.byref(found)) else found.value
+
+
+def _cpu_time(pid: int) -> float:
+    """Seconds; none of a process that is gone."""
+    clock = _clock(pid)
+    try:
+        return time.clock_gettime(clock) if clock is not None else 0.0
+    except OSError:
+        return 0.0
+
+
+def _stat(pid: int) -> list[str]:
+    """The fields of ``stat`` after the name, see ``proc_pid_stat(5)``: the first is field 3."""
+    return (_PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
+
+
 def _parent(pid: int) -> int:
-    return int((_PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()[1])
+    return int(_stat(pid)[1])
+
+
+def _ended(pid: int) -> float:
+    """Seconds of CPU time of its children that have ended."""
+    fields = _stat(pid)
+    return (int(fields[13]) + int(fields[14])) / os.sysconf("SC_CLK_TCK")
 
 
 def _children(pid: int) -> Path:

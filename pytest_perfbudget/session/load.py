@@ -17,6 +17,7 @@ from pytest_perfbudget.measure.sampling import WARM_UP, WARM_UP_SHARE, Cap
 from pytest_perfbudget.model import Finding, Statement, TestEvidence
 from pytest_perfbudget.model.resources import Used
 from pytest_perfbudget.postgres.backends import cpu_clock
+from pytest_perfbudget.session.neighbours import neighbours
 from pytest_perfbudget.session.place import Place
 from pytest_perfbudget.session.timing import capped
 from pytest_perfbudget.statements import Kind, kind, one_line
@@ -82,7 +83,8 @@ def _throughput(limit: Limit, clients: int, evidence: TestEvidence, place: Place
             calls = [open_.enter_context(place.calling(statements)) for _ in range(clients)]
             return _Clients(calls, open_.enter_context(ThreadPoolExecutor(clients))).warm(capped(left))
 
-        return check_throughput(limit, clients, throughput(fresh, limit.value, perf_counter, capped(left)))
+        watch = neighbours(place).watch
+        return check_throughput(limit, clients, throughput(fresh, limit.value, perf_counter, capped(left), watch))
 
 
 class _Clients:
@@ -136,4 +138,4 @@ def _cpu(limit: Limit, evidence: TestEvidence, place: Place) -> Found:
 
             return execute
 
-        return check_cpu(limit, cpu_time(fresh, limit.value, perf_counter, capped(left)))
+        return check_cpu(limit, cpu_time(fresh, limit.value, perf_counter, capped(left), neighbours(place).watch))

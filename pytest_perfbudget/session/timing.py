@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import replace
@@ -12,12 +13,14 @@ from pytest_perfbudget.capture.replay import Calls
 from pytest_perfbudget.errors import DisturbedError
 from pytest_perfbudget.measure.calibration import calibration
 from pytest_perfbudget.measure.confirm import measure
+from pytest_perfbudget.measure.others import UNHINDERED, beside
 from pytest_perfbudget.measure.sampling import CAP, Cap, Decision, Sampled, State
 from pytest_perfbudget.measure.statistics import summary
 from pytest_perfbudget.measure.unhindered import Unhindered
 from pytest_perfbudget.model import Finding, Latency, QueryEvidence, TestEvidence, Verdict
 from pytest_perfbudget.model.resources import Benchmarked
 from pytest_perfbudget.postgres.backends import waiting
+from pytest_perfbudget.session.neighbours import neighbours
 from pytest_perfbudget.session.place import Place
 from pytest_perfbudget.statements import one_line
 from pytest_perfbudget.units import format_seconds
@@ -126,7 +129,9 @@ def _sampled(query: QueryEvidence, allowed: Mapping[str, float], place: Place) -
             waited = waiting(calls.connection.info.backend_pid, place.database)
             return Unhindered(calls, connections.enter_context(waited))
 
-        sampled = measure(fresh, allowed, perf_counter, capped(left), again=unhindered)
+        others = neighbours(place)
+        with_others = beside(others.watch, UNHINDERED if others.sees_server else math.inf)
+        sampled = measure(fresh, allowed, perf_counter, capped(left), again=unhindered, sampling_again=with_others)
         latency = sampled.latency(next((name for name in ("p95", "p50", "p99", "mean") if name in allowed), None))
         if latency is None:
             return sampled, None

@@ -6,13 +6,18 @@ from dataclasses import replace
 
 from pytest_perfbudget.budgets.budget import Slowdown
 from pytest_perfbudget.measure.beside import Figure
+from pytest_perfbudget.measure.others import meanwhile
 from pytest_perfbudget.measure.paired import signed
 from pytest_perfbudget.measure.stored import Judged
 from pytest_perfbudget.model import Finding, QueryEvidence, Stored, Verdict
+from pytest_perfbudget.model.resources import Shared
 from pytest_perfbudget.verdict.bounded import unjudged_statement
 from pytest_perfbudget.verdict.gather import site_of
 
 KEY = "latency.baseline"
+OTHERS = 0.1
+"""The share of the processors' time from which on a figure is not the statement's alone: beside neighbours on every
+processor it was between a fiftieth and three times that of the quiet machine."""
 
 
 def compared(figure: Figure, judged: Judged, machine: str) -> Stored:
@@ -31,11 +36,14 @@ def compared(figure: Figure, judged: Judged, machine: str) -> Stored:
     )
 
 
-def confirmed(first: Stored, again: Figure, judged: Judged | None) -> Stored:
+def confirmed(first: Stored, again: Figure, judged: Judged | None, shared: Shared) -> Stored:
     """A regression that new connections were asked about, ``judged`` if they gave a figure: what they do not show again
-    is ``unjudged``."""
+    is ``unjudged``, and what they do while others had more than :data:`OTHERS` of the processors' time."""
     if judged and judged.verdict is Verdict.REGRESSED:
-        return replace(first, again=again.value)
+        again_too = replace(first, again=again.value)
+        if shared.others <= OTHERS * shared.of:
+            return again_too
+        return replace(again_too, verdict=Verdict.UNJUDGED.value, reason=f"{meanwhile(shared)}: {first.reason}")
     seen = signed(judged.change) if judged and judged.change is not None else again.reason
     reason = f"not confirmed, on new connections {seen}: {first.reason}"
     return replace(first, again=again.value, verdict=Verdict.UNJUDGED.value, reason=reason)

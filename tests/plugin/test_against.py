@@ -16,7 +16,8 @@ from conftest import TWO, Outcome, Shop
 from snapshots import matches
 
 from pytest_perfbudget.measure.paired import FRESH_PAIRS as FRESH
-from pytest_perfbudget.session.against.layouts import FRESH_PAIRS, TWO_SCHEMAS
+from pytest_perfbudget.measure.paired import LOOKS
+from pytest_perfbudget.session.against.layouts import FRESH_PAIRS, PINNED, TWO_SCHEMAS
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 CLOCK = """
@@ -114,7 +115,19 @@ def test_another_schema_stands_beside_ours_in_one_database(shop: Repository) -> 
     assert (against["verdict"], against["layout"]) == ("improved", TWO_SCHEMAS)
 
 
-def test_what_cannot_be_moved_is_compared_over_fresh_pairs(shop: Repository) -> None:
+UNMOVED = "the extension pg_trgm cannot be moved into another schema"
+REFUSED = """
+import os
+
+def refused(process, processors):
+    raise PermissionError(1, "Operation not permitted")
+
+os.sched_setaffinity = refused
+"""
+
+
+def unmoved(shop: Repository) -> dict[str, Any]:
+    """A slower statement, its tables in a database of their own; how it was compared."""
     shop.append("schema.sql", "CREATE EXTENSION pg_trgm;\n")
     shop.commit()
     shop.lose_index()
@@ -122,8 +135,23 @@ def test_what_cannot_be_moved_is_compared_over_fresh_pairs(shop: Repository) -> 
     done = shop.against(ref="HEAD")
     assert done.code == 1, done.text
     (against,) = compared(done)
-    assert against["layout"] == f"{FRESH_PAIRS}: the extension pg_trgm cannot be moved into another schema"
-    assert (against["verdict"], against["first"]["n"]) == ("regressed", FRESH[0])
+    assert against["verdict"] == "regressed"
+    return against
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="processes are kept on a processor on Linux")
+def test_what_cannot_be_moved_is_compared_on_one_processor(shop: Repository) -> None:
+    against = unmoved(shop)
+    assert against["layout"] == f"{PINNED}: {UNMOVED}"
+    assert against["first"]["n"] == LOOKS[0]
+
+
+def test_what_cannot_be_pinned_is_compared_over_fresh_pairs(shop: Repository) -> None:
+    shop.append("conftest.py", REFUSED)
+    against = unmoved(shop)
+    why = "its processes cannot be kept on one processor: Operation not permitted" if sys.platform == "linux" else ""
+    assert against["layout"].startswith(f"{FRESH_PAIRS}: {UNMOVED}; not pinned to one CPU: {why}")
+    assert against["first"]["n"] == FRESH[0]
 
 
 def test_what_has_no_counterpart_is_unjudged_with_the_reason(shop: Repository) -> None:

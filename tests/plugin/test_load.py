@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
+from contextlib import ExitStack
+from typing import Any
 
 import pytest
-from conftest import Shop
+from conftest import Outcome, Shop
 
 TEST = """
 import os
@@ -60,3 +64,24 @@ def test_what_a_test_uses_is_held_to_its_budget(shop: Shop) -> None:
     words = {one["code"]: one["message"] for one in write["findings"]}
     for key in ("throughput.min", "cpu.per_call"):
         assert words[key].startswith(f"{key}: the test writes, and is not repeated: UPDATE orders")
+
+
+def throughput(shop: Shop, least: float) -> tuple[Outcome, dict[str, Any]]:
+    shop.write(**{"budgets/orders.toml": f"[small]\nthroughput.min = {least}\nclients = 2\n[large]\n"})
+    done = shop.run("-v", "-k", "test_small")
+    return done, done.report["tests"][0]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the processors' time is read on Linux")
+def test_what_neighbours_take_fails_nothing(shop: Shop) -> None:
+    """The least is nearly what the machine gives alone; then others work beside it, two for each processor."""
+    shop.write(**{"test_shop.py": TEST})
+    _, alone = throughput(shop, 1)
+    (used,) = alone["used"]
+    with ExitStack() as stack:
+        for _ in range(2 * (os.cpu_count() or 1)):
+            busy = stack.enter_context(subprocess.Popen([sys.executable, "-c", "while True: pass"]))
+            stack.callback(busy.kill)
+        done, beside = throughput(shop, 0.95 * used["value"])
+    assert done.code == 0, done.text
+    assert {one["verdict"] for one in beside["findings"] if one["code"] == "throughput.min"} <= {"unjudged"}

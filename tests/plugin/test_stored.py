@@ -15,10 +15,13 @@ from snapshots import matches
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 CLOCK = """
 from contextlib import nullcontext
+from types import SimpleNamespace
 
 import pytest_perfbudget.session.stored.compare as compare
 from pytest_perfbudget.capture.replay import Replay
+from pytest_perfbudget.model.resources import Shared
 
+compare.neighbours = lambda place: SimpleNamespace(watch=lambda: Shared)
 compare.perf_counter = lambda: 0.0
 compare.sleep = lambda seconds: None
 compare.machine = lambda server: "One CPU, 2 cores"

@@ -7,6 +7,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
@@ -19,11 +20,13 @@ from pytest_perfbudget.session.against.child import NoReferenceError
 from pytest_perfbudget.session.against.invocation import Invocation, mapped
 from pytest_perfbudget.session.against.layouts import (
     FRESH_PAIRS,
+    PINNED,
     SAME_TABLES,
     TWO_SCHEMAS,
     OneConnection,
     TwoDatabases,
     bound_to_a_schema,
+    pinned,
 )
 from pytest_perfbudget.session.against.parcel import Given, GivenTest, Order
 from pytest_perfbudget.session.against.sides import Layout, Sides
@@ -106,7 +109,9 @@ class Reference:
         if not why:
             return OneConnection(server, self._database("both", self._both, test), TWO_SCHEMAS, (SCHEMA, "public"))
         old = self._database("old", self._old, test)
-        return TwoDatabases(server, old, self._database("new", new, test), f"{FRESH_PAIRS}: {why}")
+        apart = TwoDatabases(server, old, self._database("new", new, test), f"{FRESH_PAIRS}: {why}")
+        there, not_there = pinned(apart, f"{PINNED}: {why}")
+        return there or replace(apart, name=f"{apart.name}; not pinned to one CPU: {not_there}")
 
     def close(self) -> None:
         """Drop the databases."""

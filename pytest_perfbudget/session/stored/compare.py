@@ -17,6 +17,7 @@ from pytest_perfbudget.measure.stored import NEEDED, Recorded, judge, too_few
 from pytest_perfbudget.measure.unhindered import Unhindered
 from pytest_perfbudget.model import Finding, QueryEvidence, Stored, TestEvidence, Verdict
 from pytest_perfbudget.postgres.backends import waiting
+from pytest_perfbudget.session.neighbours import neighbours
 from pytest_perfbudget.session.place import Place
 from pytest_perfbudget.session.stored.history import History
 from pytest_perfbudget.session.stored.machine import machine
@@ -95,9 +96,10 @@ def _measured(asked: Mapping[str, Asked], place: Place) -> tuple[dict[str, Store
             if doubtful:
                 sleep(APART)
             for key, one in doubtful.items():
+                since = neighbours(place).watch()
                 again = _figure(one.query, place, ends)
                 judged = judge(again.value, one.recorded, cpu, one.held.share) if again.value else None
-                stored[key] = confirmed(stored[key], again, judged)
+                stored[key] = confirmed(stored[key], again, judged, since())
     except DisturbedError as error:
         return {}, dict.fromkeys(asked, error.what)
     return stored, why

@@ -9,8 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_perfbudget.measure.load import FEWEST, MOST, ROUND, calls_per_round, cpu_time, rates, throughput
+from pytest_perfbudget.measure.load import (
+    FEWEST,
+    MOST,
+    ROUND,
+    calls_per_round,
+    cpu_time,
+    rates,
+    throughput,
+)
 from pytest_perfbudget.measure.sampling import State
+from pytest_perfbudget.model.resources import Shared
 
 
 class Connections:
@@ -119,3 +128,52 @@ def test_what_is_too_slow_is_tried_with_fresh_clients() -> None:
     assert round(rates(sampled).upper) == 100
     recovered = Connections(1 / 100, 1 / 300, wall=0.05)
     assert throughput(recovered.fresh, 200, recovered.clock).decisions["p50"].state is State.UNDECIDED
+
+
+def watched(connections: Connections, least: float, *shared: Shared) -> tuple[State, str]:
+    """With what the processors' time of each measurement was, one after the other."""
+    found = iter(shared)
+    sampled = throughput(connections.fresh, least, connections.clock, watch=lambda: lambda: next(found))
+    decision = sampled.decisions["p50"]
+    return decision.state, decision.reason
+
+
+QUIET, BUSY = Shared(busy=1.0, others=0.02, of=2.0), Shared(busy=2.0, others=0.8, of=2.0)
+
+
+def test_what_is_below_beside_a_neighbour_is_not_judged() -> None:
+    slow = Connections(1 / 100, wall=0.05)
+    words = "but others had 40% of the processors' time meanwhile"
+    state, reason = watched(slow, 200, BUSY)
+    assert (state, slow.opened) == (State.UNDECIDED, 1)
+    assert reason.endswith(words)
+    state, reason = watched(Connections(1 / 100, wall=0.05), 200, QUIET, BUSY)
+    assert state is State.UNDECIDED
+    assert reason.endswith(f"{words})")
+
+
+def test_what_no_neighbour_explains_is_below() -> None:
+    assert watched(Connections(1 / 100, wall=0.05), 200, QUIET, QUIET)[0] is State.BEYOND
+    assert watched(Connections(1 / 20, wall=0.05), 200, BUSY, BUSY)[0] is State.BEYOND
+
+
+def test_what_reaches_the_least_beside_a_neighbour_has_passed() -> None:
+    assert watched(Connections(1 / 300, wall=0.05), 200)[0] is State.WITHIN
+
+
+@pytest.mark.parametrize(
+    ("figure", "shared", "state"),
+    [
+        (0.0021, Shared(busy=1.0, others=0.01, of=2.0), State.BEYOND),
+        (0.0021, Shared(busy=2.0, others=1.0, of=2.0), State.UNDECIDED),
+        (0.0033, Shared(busy=2.0, others=1.0, of=2.0), State.BEYOND),
+        (0.0021, Shared(), State.BEYOND),
+        (0.0019, Shared(busy=2.0, others=1.0, of=2.0), State.WITHIN),
+    ],
+)
+def test_cpu_time_that_a_neighbour_explains_is_not_judged(figure: float, shared: Shared, state: State) -> None:
+    one = Connections(figure)
+    found = cpu_time(one.fresh, 0.002, one.clock, watch=lambda: lambda: shared)
+    assert found.state is state
+    words = "n=80 on 8 backends, 2.1 ms: others had 50% of the processors' time meanwhile"
+    assert (found.reason == words) is (state is State.UNDECIDED)

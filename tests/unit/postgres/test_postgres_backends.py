@@ -87,9 +87,9 @@ def test_a_backend_in_a_container_is_found_by_its_number_there(monkeypatch: pyte
         (tmp_path / str(pid) / "status").write_text(f"Name:\tpostgres\nNSpid:\t{pid}\t{inner}\nThreads:\t1\n")
     monkeypatch.setattr(backends, "_PROC", tmp_path)
     monkeypatch.setattr(sys, "platform", "linux")
-    assert [backends._here(87, name) for name in ("shop", "other")] == [4711, 4712]
+    assert [backends.process_of(87, name) for name in ("shop", "other")] == [4711, 4712]
     with pytest.raises(DisturbedError, match="processes"):
-        backends._here(88, "shop")
+        backends.process_of(88, "shop")
 
 
 @linux

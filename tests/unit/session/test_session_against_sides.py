@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,7 +18,7 @@ from pytest_perfbudget.postgres.embedded import Embedded
 from pytest_perfbudget.postgres.relocate import SCHEMA, Relocate
 from pytest_perfbudget.postgres.seed import Seed
 from pytest_perfbudget.postgres.templates import attach, ensure
-from pytest_perfbudget.session.against.layouts import OneConnection, TwoDatabases, bound_to_a_schema
+from pytest_perfbudget.session.against.layouts import OneConnection, Pinned, TwoDatabases, bound_to_a_schema, pinned
 from pytest_perfbudget.session.against.sides import Layout, Sides, connected, refused
 
 pytestmark = pytest.mark.skipif(Embedded().refusal(Request("x" * 32)) is not None, reason="no embedded PostgreSQL")
@@ -46,13 +48,17 @@ def layouts(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     schemas = (SCHEMA, "public")
     yield {
         "one": OneConnection(server, "perfbudget_both", "one", schemas),
-        "two": TwoDatabases(server, "perfbudget_old", "perfbudget_new", "two"),
+        "two": (two := TwoDatabases(server, "perfbudget_old", "perfbudget_new", "two")),
+        "pinned": Pinned(two, "pinned"),
     }
     for name in names:
         drop(server, f"perfbudget_{name}")
 
 
-@pytest.mark.parametrize("name", ["one", "two"])
+linux = pytest.mark.skipif(sys.platform != "linux", reason="processes are kept on a processor on Linux")
+
+
+@pytest.mark.parametrize("name", ["one", "two", pytest.param("pinned", marks=linux)])
 def test_each_side_finds_its_own_tables(layouts: dict[str, Layout], name: str) -> None:
     with layouts[name].connect() as (old, new):
         for _ in range(WARM_UP):  # prepared meanwhile
@@ -62,6 +68,41 @@ def test_each_side_finds_its_own_tables(layouts: dict[str, Layout], name: str) -
             assert counted == [(5,)]
             old.executing(COUNT)()
             assert old.connection.execute("select count(*) from t").fetchone() == (3,)
+
+
+@linux
+def test_both_backends_and_the_client_are_on_one_processor_meanwhile(layouts: dict[str, Layout]) -> None:
+    before = os.sched_getaffinity(0)
+    apart = layouts["two"]
+    assert isinstance(apart, TwoDatabases)
+    layout, why = pinned(apart, "here")
+    assert (layout, why) == (Pinned(apart, "here"), "")
+    assert layout
+    with layout.connect() as ends:
+        threads = [0, *(end.connection.info.backend_pid for end in ends)]
+        (chosen,) = os.sched_getaffinity(0)
+        assert [os.sched_getaffinity(one) for one in threads] == [{chosen}] * 3
+    assert os.sched_getaffinity(0) == before
+
+
+def test_what_cannot_be_pinned_has_a_reason(
+    layouts: dict[str, Layout], server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    apart = layouts["two"]
+    assert isinstance(apart, TwoDatabases)
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "platform", "darwin")
+        layout, why = pinned(apart, "here")
+        assert layout is None
+        assert why.endswith("on Linux, not on darwin")
+    server.admin.execute("alter database perfbudget_new set max_parallel_workers_per_gather = 2")
+    try:
+        assert pinned(apart, "here") == (None, "a statement may have parallel workers, which are on other processors")
+    finally:
+        server.admin.execute("alter database perfbudget_new reset max_parallel_workers_per_gather")
+    layout, why = pinned(TwoDatabases(server, "perfbudget_old", "perfbudget_gone", "two"), "here")
+    assert layout is None
+    assert "perfbudget_gone" in why
 
 
 def test_rounds_keep_their_seconds_and_the_null_pair_runs_along(layouts: dict[str, Layout]) -> None:

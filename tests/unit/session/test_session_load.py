@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import SimpleNamespace
 
@@ -15,6 +15,7 @@ from pytest_perfbudget.budgets.budget import Budget, Limit
 from pytest_perfbudget.errors import At, DisturbedError
 from pytest_perfbudget.measure.sampling import Cap
 from pytest_perfbudget.model import Environment, QueryEvidence, Statement, TestEvidence
+from pytest_perfbudget.model.resources import Shared
 from pytest_perfbudget.session import load
 from pytest_perfbudget.session.load import _Clients, measure_load, replayed
 
@@ -71,6 +72,22 @@ class Place:
         yield self.opened[-1]
 
 
+class Neighbours:
+    """Had what is put into ``had``."""
+
+    had = Shared()
+
+    def watch(self) -> Callable[[], Shared]:
+        return lambda: self.had
+
+
+@pytest.fixture(autouse=True)
+def neighbours(monkeypatch: pytest.MonkeyPatch) -> type[Neighbours]:
+    monkeypatch.setattr(load, "neighbours", lambda place: Neighbours())
+    monkeypatch.setattr(Neighbours, "had", Shared())
+    return Neighbours
+
+
 @pytest.fixture(autouse=True)
 def clocks(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, str]]:
     """The CPU clock of a backend is that of the calls; who asks for one is noted."""
@@ -125,6 +142,16 @@ def test_as_many_clients_as_the_budget_says_call_at_once(clocks: list[tuple[int,
     assert (len(backend), clocks) == (1, [(7, "perfbudget_x")])
     assert {tuple(one.sql for one in asked) for asked in place.asked} == {("SELECT 1", "SELECT 2")}
     assert place.said == ["measuring throughput.min with 3 clients", "measuring cpu.per_call"]
+
+
+@pytest.mark.parametrize(("others", "verdict"), [(0.0, "over"), (1.5, "unjudged")])
+def test_what_is_too_slow_is_so_beside_no_neighbour(neighbours: type[Neighbours], others: float, verdict: str) -> None:
+    """Calls of the fake take no time: what is asked for are a thousand times as many as were seen."""
+    neighbours.had = Shared(busy=1.5001, others=others, of=3.0)
+    limit = Limit("throughput.min", 1e9, "calls/s", "…", AT, least=True)
+    seen, (finding,) = measure_load(Budget("orders.one", AT, limits={limit.key: limit}), READS, Place())
+    assert (finding.verdict, [one.key for one in seen.used]) == (verdict, ["throughput.min"])
+    assert ("others had 50% of the processors' time meanwhile" in finding.message) is (verdict == "unjudged")
 
 
 def test_a_budget_without_such_limits_connects_to_nothing() -> None:

@@ -18,6 +18,7 @@ from pytest_perfbudget.errors import At, DisturbedError
 from pytest_perfbudget.measure.regression import APART
 from pytest_perfbudget.measure.stored import Recorded
 from pytest_perfbudget.model import Environment, Finding, Site, Statement, Stored, TestEvidence, TestResult, Verdict
+from pytest_perfbudget.model.resources import Shared
 from pytest_perfbudget.session.options import Options
 from pytest_perfbudget.session.stored import compare
 from pytest_perfbudget.session.stored.record import record
@@ -87,6 +88,15 @@ class History:
 
     def of(self, test: str, queries: Sequence[Any], environment: object) -> dict[str, tuple[Recorded, ...]]:
         return {query.key: tuple(Recorded(figure, "cpu") for figure in self._figures) for query in queries}
+
+
+@pytest.fixture(autouse=True)
+def others(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Of the two seconds that the processors had each time something was measured again, those of others."""
+    had = [0.0]
+    watched = SimpleNamespace(watch=lambda: lambda: Shared(2.0, had[0], 2.0))
+    monkeypatch.setattr(compare, "neighbours", lambda place: watched)
+    return had
 
 
 @pytest.fixture(autouse=True)
@@ -180,6 +190,14 @@ def test_nothing_is_measured_beyond_what_the_run_may() -> None:
     (found,) = compared(held(), evidence(), server, SIX)[1]
     assert found.verdict is Verdict.UNJUDGED
     assert "what is left of measure_cap, was reached after 0 of the 12 rounds needed" in found.message
+
+
+@pytest.mark.parametrize(("had", "verdict"), [(0.2, Verdict.REGRESSED), (0.21, Verdict.UNJUDGED)])
+def test_what_is_slower_beside_neighbours_is_not_judged(others: list[float], had: float, verdict: Verdict) -> None:
+    others[0] = had
+    after, (found,) = compared(held(), evidence(), Server(lambda sql, n: 0.0026), SIX)
+    assert (found.verdict, after.queries[0].stored.again) == (verdict, pytest.approx(2.6))
+    assert ("others had 10.5% of the processors' time meanwhile: +30%" in found.message) is (had > 0.2)
 
 
 def test_what_the_second_time_is_as_fast_as_ever_is_unjudged() -> None:

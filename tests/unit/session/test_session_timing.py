@@ -14,6 +14,7 @@ from pytest_perfbudget.budgets.budget import Budget, Limit
 from pytest_perfbudget.errors import At, DisturbedError
 from pytest_perfbudget.measure.calibration import REFERENCES
 from pytest_perfbudget.model import Environment, QueryEvidence, Statement, TestEvidence
+from pytest_perfbudget.model.resources import Shared
 from pytest_perfbudget.session import timing
 from pytest_perfbudget.session.timing import capped, time_queries
 
@@ -71,6 +72,15 @@ class Place:
         yield Calls(self.durations.pop(0), self.differs)
 
 
+@pytest.fixture(autouse=True)
+def others(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Of four seconds that the processors had during each measurement, those of others; one is ours."""
+    had = [0.0]
+    watched = SimpleNamespace(watch=lambda: lambda: Shared(1 + had[0], had[0], 4.0), sees_server=True)
+    monkeypatch.setattr(timing, "neighbours", lambda place: watched)
+    return had
+
+
 def evidence(sql: str = "SELECT 1", *, writes: bool = False) -> TestEvidence:
     statement = Statement(sql)
     query = QueryEvidence("q", sql, None, 1, (), (), None, 0.0, writes=writes, executions=(statement,))
@@ -124,6 +134,25 @@ def test_what_was_waited_for_a_processor_confirms_nothing(monkeypatch: pytest.Mo
         "unjudged: latency.p50: beyond once (n=12: p50 between 3 ms and 3 ms), on a fresh connection, without the "
         "83.3% of the time that it waited for a processor, which others had, within (n=6: p50 at most 500 µs)"
     )
+
+
+def test_what_neighbours_explain_is_not_over(others: list[float]) -> None:
+    """They may have slowed what ran, the median at most three times, as what waited for them is left out."""
+    others[0] = 0.5
+    (said,) = words(Place(0.003, 0.0039), budget(p50=0.002), evidence())
+    assert said.endswith("between 3.9 ms and 3.9 ms, but others had 12.5% of the processors' time meanwhile)")
+    assert words(Place(0.003, 0.0041), budget(p50=0.002), evidence()) == ["over: p50"]
+    others[0] = 3.0
+    assert words(Place(0.003, 0.0061), budget(p50=0.002), evidence()) == ["over: p50"]
+    (said,) = words(Place(0.003, 0.0061), budget(p95=0.002), evidence())
+    assert said.startswith("unjudged: latency.p95: beyond once")
+
+
+def test_what_a_server_elsewhere_waits_for_is_not_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    watched = SimpleNamespace(watch=lambda: lambda: Shared(4.0, 3.0, 4.0), sees_server=False)
+    monkeypatch.setattr(timing, "neighbours", lambda place: watched)
+    (said,) = words(Place(0.003, 0.0139), budget(p50=0.002), evidence())
+    assert said.startswith("unjudged: latency.p50: beyond once")
 
 
 def test_nothing_is_executed_where_something_disturbs() -> None:

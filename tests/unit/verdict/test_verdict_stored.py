@@ -10,6 +10,7 @@ from pytest_perfbudget.errors import At
 from pytest_perfbudget.measure.beside import Figure
 from pytest_perfbudget.measure.stored import Recorded, judge
 from pytest_perfbudget.model import Stored, Verdict
+from pytest_perfbudget.model.resources import Shared
 from pytest_perfbudget.verdict.judgement import fails
 from pytest_perfbudget.verdict.stored import beyond, compared, confirmed
 
@@ -23,7 +24,7 @@ def stored(figure: float, recorded: list[Recorded] = SIX) -> Stored:
 
 
 def test_a_regression_names_the_runs_what_is_allowed_and_what_decides() -> None:
-    found = beyond(QUERY, HELD, confirmed(stored(1.3), Figure(1.28, 120), judge(1.28, SIX, "cpu", 0.15)))
+    found = beyond(QUERY, HELD, confirmed(stored(1.3), Figure(1.28, 120), judge(1.28, SIX, "cpu", 0.15), Shared()))
     assert found
     assert (found.verdict, found.measured, found.allowed) == (Verdict.REGRESSED, pytest.approx(0.3), 0.15)
     assert (found.query, found.budget_at) == (QUERY.key, HELD.at)
@@ -37,7 +38,7 @@ def test_a_regression_names_the_runs_what_is_allowed_and_what_decides() -> None:
 
 
 def test_what_new_connections_do_not_show_again_is_unjudged() -> None:
-    after = confirmed(stored(1.3), Figure(1.01, 120), judge(1.01, SIX, "cpu", 0.15))
+    after = confirmed(stored(1.3), Figure(1.01, 120), judge(1.01, SIX, "cpu", 0.15), Shared())
     found = beyond(QUERY, HELD, after)
     assert found
     assert (found.verdict, after.again) == (Verdict.UNJUDGED, 1.01)
