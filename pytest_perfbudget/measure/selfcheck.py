@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from pytest_perfbudget.measure.load import MOST, settled
+from pytest_perfbudget.measure.cpu import MOST, settled
 from pytest_perfbudget.measure.paired import LOOKS, Comparison, Look
 from pytest_perfbudget.measure.regression import outcome
 from pytest_perfbudget.measure.sampling import Cap, State, decided

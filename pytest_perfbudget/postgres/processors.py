@@ -43,9 +43,11 @@ def idlest(processors: Collection[int], sleep: Callable[[float], object] = time.
 
 
 @contextmanager
-def on_one_processor(backends: Sequence[tuple[int, str]]) -> Iterator[int]:
+def on_one_processor(
+    backends: Sequence[tuple[int, str]], choose: Callable[[Collection[int]], int] = idlest
+) -> Iterator[int]:
     """Keep this thread and the backends, each given with its database, on one processor that all of them may use; its
-    number. What disturbs one of them disturbs the others, and they share its caches.
+    number. What disturbs one of them disturbs the others, and they share its caches. ``choose`` picks the one.
 
     Raises:
         DisturbedError: they are no processes of this machine, or not ours to move.
@@ -57,7 +59,7 @@ def on_one_processor(backends: Sequence[tuple[int, str]]) -> Iterator[int]:
             common = set.intersection(*allowed)
             if not common:
                 raise DisturbedError("the server's processes may use no processor that this one may use")
-            chosen = idlest(common)
+            chosen = choose(common)
             for thread, before in zip(threads, allowed, strict=True):
                 stack.callback(_give_back, thread, before)
                 os.sched_setaffinity(thread, {chosen})
@@ -69,3 +71,13 @@ def on_one_processor(backends: Sequence[tuple[int, str]]) -> Iterator[int]:
 def _give_back(thread: int, processors: Collection[int]) -> None:
     with suppress(OSError):  # a backend that has ended
         os.sched_setaffinity(thread, processors)
+
+
+@contextmanager
+def in_turn(backend: int, database: str, number: int) -> Iterator[None]:
+    """Keep this thread and a backend on one processor, another one for the next ``number``: a guest of the machine that
+    shares a core with one of them is beside some of the backends only. Where they are not ours to move they stay."""
+    with ExitStack() as stack:
+        with suppress(DisturbedError):
+            stack.enter_context(on_one_processor([(backend, database)], lambda may: sorted(may)[number % len(may)]))
+        yield

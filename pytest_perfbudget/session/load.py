@@ -7,16 +7,19 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
-from time import perf_counter
+from itertools import count
+from time import perf_counter, sleep
 
 from pytest_perfbudget.budgets.budget import Budget, Limit
 from pytest_perfbudget.capture.replay import Calls
 from pytest_perfbudget.errors import DisturbedError
-from pytest_perfbudget.measure.load import calls_per_round, cpu_time, throughput
+from pytest_perfbudget.measure.cpu import cpu_time
+from pytest_perfbudget.measure.load import calls_per_round, throughput
 from pytest_perfbudget.measure.sampling import WARM_UP, WARM_UP_SHARE, Cap
 from pytest_perfbudget.model import Finding, Statement, TestEvidence
 from pytest_perfbudget.model.resources import Used
 from pytest_perfbudget.postgres.backends import cpu_clock
+from pytest_perfbudget.postgres.processors import in_turn
 from pytest_perfbudget.session.neighbours import neighbours
 from pytest_perfbudget.session.place import Place
 from pytest_perfbudget.session.timing import capped
@@ -122,10 +125,14 @@ class _Clients:
 def _cpu(limit: Limit, evidence: TestEvidence, place: Place) -> Found:
     statements = replayed(evidence)
     with place.progress("measuring cpu.per_call"), place.undisturbed() as left, ExitStack() as open_:
+        kept, numbers = open_.enter_context(ExitStack()), count()
 
         def fresh() -> Callable[[int], float]:
             calls = open_.enter_context(place.calling(statements))
-            clock = cpu_clock(calls.connection.info.backend_pid, place.database)
+            backend = calls.connection.info.backend_pid
+            clock = cpu_clock(backend, place.database)
+            kept.close()
+            kept.enter_context(in_turn(backend, place.database, next(numbers)))
             calls()
             if words := calls.differs():
                 raise DisturbedError(words)
@@ -138,4 +145,5 @@ def _cpu(limit: Limit, evidence: TestEvidence, place: Place) -> Found:
 
             return execute
 
-        return check_cpu(limit, cpu_time(fresh, limit.value, perf_counter, capped(left), neighbours(place).watch))
+        watch = neighbours(place).watch
+        return check_cpu(limit, cpu_time(fresh, limit.value, perf_counter, sleep, capped(left), watch))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from pytest_perfbudget.budgets.budget import Budget, Limit
-from pytest_perfbudget.measure.load import CpuTime, rates
+from pytest_perfbudget.measure.cpu import CpuTime
+from pytest_perfbudget.measure.load import rates
 from pytest_perfbudget.measure.sampling import Sampled, State
 from pytest_perfbudget.model import Finding
 from pytest_perfbudget.model.resources import MemoryUse, Used

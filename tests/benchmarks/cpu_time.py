@@ -1,9 +1,10 @@
 """What ``cpu.per_call`` gives for statements that do not change, quiet and beside a busy neighbour.
 
-    python tests/benchmarks/cpu_time.py [--repetitions 30] [--statements WORD]
+    python tests/benchmarks/cpu_time.py [--repetitions 30] [--statements WORD] [--beside quiet,neighbour]
 
-Each repetition is a whole measurement, as of a statement that is near its limit. Printed are the median of the
-repetitions, how many lie within ±5 % of it, and by how much the neighbour moves it. Then changes that alter no count of
+Each repetition is a whole measurement, as of a statement that is near its limit: at two moments, in between those of
+the other statements. Printed are the median of the repetitions, how many lie within ±5 % of it, and by how much the
+neighbour moves it. Then changes that alter no count of
 blocks, beside the neighbour: how often the figure of the changed statement is 5 % above every one of the old.
 """
 
@@ -15,8 +16,9 @@ import subprocess
 import sys
 import tempfile
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from itertools import count
 from pathlib import Path
 from statistics import fmean, median
 from time import perf_counter
@@ -24,10 +26,11 @@ from time import perf_counter
 from tabulate import tabulate
 
 from pytest_perfbudget.capture.replay import Calls
-from pytest_perfbudget.measure.load import CpuTime, cpu_time
+from pytest_perfbudget.measure.cpu import CpuTime, floor, lesser
 from pytest_perfbudget.model import Statement
 from pytest_perfbudget.postgres.backends import cpu_clock
 from pytest_perfbudget.postgres.embedded import Embedded
+from pytest_perfbudget.postgres.processors import in_turn
 from pytest_perfbudget.postgres.server import Request, Server
 from pytest_perfbudget.units import format_seconds
 
@@ -65,12 +68,16 @@ while True:
 
 
 def measured(server: Server, sql: str) -> CpuTime:
-    """A whole measurement: a limit of nothing is one that every backend has to be asked for."""
+    """At one moment: a limit of nothing is one that every backend has to be asked for."""
     with ExitStack() as connections:
+        kept, numbers = connections.enter_context(ExitStack()), count()
 
         def fresh() -> Callable[[int], float]:
             calls = Calls(connections.enter_context(server.connect()), [Statement(sql)])
-            clock = cpu_clock(calls.connection.info.backend_pid, "postgres")
+            backend = calls.connection.info.backend_pid
+            clock = cpu_clock(backend, "postgres")
+            kept.close()
+            kept.enter_context(in_turn(backend, "postgres", next(numbers)))
 
             def execute(number: int) -> float:
                 before = clock()
@@ -80,7 +87,7 @@ def measured(server: Server, sql: str) -> CpuTime:
 
             return execute
 
-        return cpu_time(fresh, 0.0, perf_counter)
+        return floor(fresh, 0.0, perf_counter)
 
 
 @contextmanager
@@ -99,6 +106,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--repetitions", type=int, default=30)
     parser.add_argument("--statements", default="", help="only those with this word in their name")
+    parser.add_argument("--beside", default="quiet,neighbour", type=lambda text: text.split(","))
     arguments = parser.parse_args()
     repetitions = arguments.repetitions
     named = {name: sql for name, sql in STATEMENTS.items() if arguments.statements in name}
@@ -109,33 +117,33 @@ def main() -> None:
         server.admin.execute("DROP TABLE IF EXISTS orders")
         for statement in SCHEMA.split(";"):
             server.admin.execute(statement.encode())
-        table(server, named, repetitions)
+        table(server, named, repetitions, arguments.beside)
         blind_spots(server, max(repetitions // 3, 2))
     finally:
         server.close()
 
 
-def table(server: Server, statements: Mapping[str, str], repetitions: int) -> None:
+def table(server: Server, statements: Mapping[str, str], repetitions: int, besides: Sequence[str]) -> None:
     quiet: dict[str, float] = {}
     rows = []
-    for busy in (False, True):
+    for beside in besides:
         found: dict[str, list[CpuTime]] = {name: [] for name in statements}
         started = perf_counter()
-        with neighbour(busy):
+        with neighbour(beside == "neighbour"):
             for _ in range(repetitions):
-                for name, sql in statements.items():
-                    found[name].append(measured(server, sql))
+                first, second = ([measured(server, sql) for sql in statements.values()] for _ in range(2))
+                for series, *moments in zip(found.values(), first, second, strict=True):
+                    series.append(lesser(*moments))
         spent = (perf_counter() - started) / repetitions / len(statements)
         for name, series in found.items():
             figures = [one.seconds for one in series]
             middle = median(figures)
             quiet.setdefault(name, middle)
             near = sum(abs(figure / middle - 1) <= 0.05 for figure in figures)
-            moved = f"{middle / quiet[name] - 1:+.1%}" if busy else ""
+            moved = f"{middle / quiet[name] - 1:+.1%}" if beside != besides[0] else ""
             backends = f"{fmean(one.connections for one in series):.1f}"
             low, high = (figure / middle - 1 for figure in (min(figures), max(figures)))
             spread = f"{low:+.1%} … {high:+.1%}"
-            beside = "neighbour" if busy else "quiet"
             took = format_seconds(spent)
             rows.append([name, beside, format_seconds(middle), f"{near}/{repetitions}", spread, moved, backends, took])
     headers = ["statement", "beside", "CPU time", "within 5%", "spread", "moved", "backends", "took"]

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from random import Random
 from time import perf_counter
 
 from pytest_perfbudget.capture.replay import Replay
 from pytest_perfbudget.errors import DisturbedError
-from pytest_perfbudget.measure.load import SLICE, of_a_backend
+from pytest_perfbudget.measure.cpu import SLICE, of_a_backend
 from pytest_perfbudget.measure.rounds import WARM_UP, Pair, turn
 from pytest_perfbudget.measure.selfcheck import FEWEST
 from pytest_perfbudget.measure.trials import ROUNDS, Trial, trials_of
 from pytest_perfbudget.measure.unhindered import Unhindered
 from pytest_perfbudget.postgres.backends import cpu_clock, waiting
+from pytest_perfbudget.postgres.processors import in_turn
 from pytest_perfbudget.postgres.server import Server
 from pytest_perfbudget.session.against.layouts import OneConnection
 from pytest_perfbudget.session.against.sides import Sides, beside, connected
@@ -160,13 +162,14 @@ def _cpu(layout: OneConnection, one: Sent, found: Replayed) -> float | None:
     """CPU seconds of an execution on a backend of its own; None where they cannot be read."""
     if found.no_cpu:
         return None
-    with layout.connect() as (end, _):
-        execute = Replay(end.connection, one.statement)
+    with layout.connect() as (end, _), ExitStack() as kept:
+        execute, backend = Replay(end.connection, one.statement), end.connection.info.backend_pid
         try:
-            clock = cpu_clock(end.connection.info.backend_pid, layout.database)
+            clock = cpu_clock(backend, layout.database)
         except DisturbedError as error:
             found.no_cpu = error.what
             return None
+        kept.enter_context(in_turn(backend, layout.database, len(found.trials.get(one.name, ()))))
 
         def calls(number: int) -> float:
             before = clock()

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from pytest_perfbudget.errors import DisturbedError
 from pytest_perfbudget.postgres import processors
-from pytest_perfbudget.postgres.processors import idle, idlest, on_one_processor
+from pytest_perfbudget.postgres.processors import idle, idlest, in_turn, on_one_processor
 from pytest_perfbudget.postgres.server import Server
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="processors are chosen on Linux")
@@ -137,3 +137,18 @@ def test_a_server_on_other_processors_cannot_be_beside_us(kernel: Kernel) -> Non
 def test_a_server_elsewhere_is_said(server: Server) -> None:
     with pytest.raises(DisturbedError, match="processes"), on_one_processor([(os.getpid(), "postgres")]):
         pass
+
+
+def test_one_backend_after_the_other_is_on_the_next_processor(kernel: Kernel) -> None:
+    seen = []
+    for number in range(4):
+        with in_turn(11, "one", number):
+            seen.append((kernel.affinities[1], kernel.affinities[11]))
+        assert kernel.affinities[11] == {1, 2, 3}
+    assert seen == [({1}, {1}), ({2}, {2})] * 2
+
+
+def test_what_is_not_ours_to_move_stays(kernel: Kernel) -> None:
+    kernel.refused = frozenset([11])
+    with in_turn(11, "one", 0):
+        assert kernel.affinities == {1: {0, 1, 2}, 11: {1, 2, 3}, 12: {0, 1, 2, 3}}

@@ -13,6 +13,7 @@ import pytest
 
 from pytest_perfbudget.budgets.budget import Budget, Limit
 from pytest_perfbudget.errors import At, DisturbedError
+from pytest_perfbudget.measure.regression import APART
 from pytest_perfbudget.measure.sampling import Cap
 from pytest_perfbudget.model import Environment, QueryEvidence, Statement, TestEvidence
 from pytest_perfbudget.model.resources import Shared
@@ -102,6 +103,22 @@ def clocks(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, str]]:
     return asked
 
 
+@pytest.fixture(autouse=True)
+def kept(monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    """What is kept on which processor, and when no more."""
+    noted: list[object] = []
+
+    @contextmanager
+    def in_turn(backend: int, database: str, number: int) -> Iterator[None]:
+        noted.append(f"{backend} {database} {number}")
+        yield
+        noted.append(f"{number} free")
+
+    monkeypatch.setattr(load, "in_turn", in_turn)
+    monkeypatch.setattr(load, "sleep", noted.append)
+    return noted
+
+
 def evidence(*statements: Statement) -> TestEvidence:
     queries = tuple(
         QueryEvidence(one.sql, one.sql, None, 1, (), (), None, 0.0, executions=(one,)) for one in statements
@@ -152,6 +169,15 @@ def test_what_is_too_slow_is_so_beside_no_neighbour(neighbours: type[Neighbours]
     seen, (finding,) = measure_load(Budget("orders.one", AT, limits={limit.key: limit}), READS, Place())
     assert (finding.verdict, [one.key for one in seen.used]) == (verdict, ["throughput.min"])
     assert ("others had 50% of the processors' time meanwhile" in finding.message) is (verdict == "unjudged")
+
+
+def test_each_backend_is_kept_on_the_next_processor_alone(kept: list[object]) -> None:
+    limit = Limit("cpu.per_call", 1e-9, "s", "1 ns", AT)
+    _, (finding,) = measure_load(Budget("orders.one", AT, limits={limit.key: limit}), READS, Place())
+    assert finding.verdict == "over"
+    pause = kept.index(APART)
+    assert kept[:4] == ["7 perfbudget_x 0", "0 free", "7 perfbudget_x 1", "1 free"]
+    assert (kept[pause - 1], kept[-1]) == ("7 perfbudget_x 7", "15 free")
 
 
 def test_a_budget_without_such_limits_connects_to_nothing() -> None:
