@@ -44,10 +44,10 @@ def idlest(processors: Collection[int], sleep: Callable[[float], object] = time.
 
 @contextmanager
 def on_one_processor(
-    backends: Sequence[tuple[int, str]], choose: Callable[[Collection[int]], int] = idlest
+    backends: Sequence[tuple[int, str]], choose: Callable[[Collection[int]], int] | None = None
 ) -> Iterator[int]:
     """Keep this thread and the backends, each given with its database, on one processor that all of them may use; its
-    number. What disturbs one of them disturbs the others, and they share its caches. ``choose`` picks the one.
+    number. What disturbs one of them disturbs the others, and they share its caches. ``choose`` picks it, else it is the :func:`idlest`.
 
     Raises:
         DisturbedError: they are no processes of this machine, or not ours to move.
@@ -59,7 +59,7 @@ def on_one_processor(
             common = set.intersection(*allowed)
             if not common:
                 raise DisturbedError("the server's processes may use no processor that this one may use")
-            chosen = choose(common)
+            chosen = (choose or idlest)(common)
             for thread, before in zip(threads, allowed, strict=True):
                 stack.callback(_give_back, thread, before)
                 os.sched_setaffinity(thread, {chosen})
