@@ -22,6 +22,8 @@ MEMORY = 256 * MB
 """What PostgreSQL may have, by `perfbudget tune --profile desktop --memory '256 MB'`: PGTune's word for a server that
 shares its machine with the programs it serves."""
 CORES, CONNECTIONS = 2, 40
+UNSUBSCRIBED = "ALTER SYSTEM SET max_logical_replication_workers = '0';"
+"""Nothing is subscribed to: no process that looks for subscriptions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +98,6 @@ def _tune(cluster: Cluster) -> list[str]:
         size = server.admin.execute("SELECT pg_database_size(%s)", (DATABASE,)).fetchone()
         assert size
         machine = Machine(MEMORY, CORES, connections=CONNECTIONS, database=size[0])
-        commands = list(lines(propose(server.admin, tune(Use.DESKTOP, machine))))
+        commands = [*lines(propose(server.admin, tune(Use.DESKTOP, machine))), UNSUBSCRIBED]
         _execute(server.admin, commands)
     return commands
