@@ -10,6 +10,7 @@ from typing import Any
 import psycopg
 
 from pytest_perfbudget.cache.checks import Checker
+from pytest_perfbudget.cache.queries import questions
 from pytest_perfbudget.cache.queries.cached import Pool, QueryCache
 from pytest_perfbudget.cache.queries.cached_async import AsyncPool, AsyncQueryCache
 from pytest_perfbudget.cache.queries.calls import Parameters
@@ -159,6 +160,7 @@ def cache_of_a_test(redis: str, pool: Pool, dsn: str, quiet: Quiet, root: str = 
     checker = _checker(dsn, quiet)
     cache = QueryCacheOfATest(redis, pool, checker, root)
     cache.install()
+    _without_a_slot(dsn, quiet)
     try:
         yield cache
     finally:
@@ -172,6 +174,7 @@ def async_cache_of_a_test(
 ) -> Iterator[AsyncQueryCacheOfATest]:
     """The same, installed before there is an event loop; it belongs to the first it is used in."""
     QueryCache(redis, _Direct(dsn)).install()
+    _without_a_slot(dsn, quiet)
     checker = _checker(dsn, quiet)
     cache = AsyncQueryCacheOfATest(redis, pool, checker, root)
     try:
@@ -179,6 +182,13 @@ def async_cache_of_a_test(
     finally:
         checker.close()
         cache.end()
+
+
+def _without_a_slot(dsn: str, quiet: Quiet) -> None:
+    """The seed may say that one covers the writers of its database: it is not of this one."""
+    with quiet(), psycopg.connect(dsn, autocommit=True) as connection:
+        if connection.execute(f"SELECT {questions.DECLARED}".encode()).fetchone() == (True,):
+            connection.execute(questions.UNDECLARE.encode())
 
 
 class _Direct:

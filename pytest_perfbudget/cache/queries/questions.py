@@ -20,6 +20,9 @@ DECODED = "decoded by "
 """Begins the comment on the table of debts where a replication slot covers the writers of the database; its name ends
 it, ``?`` as long as there is none."""
 
+DECLARED = f"starts_with(obj_description(to_regclass('public.{DEBTS}'), 'pg_class'), '{DECODED}')"
+UNDECLARE = f"COMMENT ON TABLE public.{DEBTS} IS NULL"
+
 ANNOUNCEMENT = "message: transactional: 1 prefix: perfbudget_cache, sz: 9 content:announced"
 """What is decoded of a transaction of ours that marks its counters itself: of a message in its WAL."""
 
@@ -113,7 +116,7 @@ SELECT json_build_object('xid', pg_current_xact_id_if_assigned()::text, 'server'
     'schema', current_setting('track_counts') = 'off' OR {_CATALOGUES},
     'relations', (SELECT coalesce(json_agg(relation), '[]') FROM written),
     'message', CASE WHEN pg_current_xact_id_if_assigned() IS NOT NULL
-            AND starts_with(obj_description(to_regclass('public.{DEBTS}'), 'pg_class'), '{DECODED}')
+            AND {DECLARED}
         THEN pg_logical_emit_message(true, 'perfbudget_cache', 'announced') END,
     'keys', (SELECT coalesce(json_object_agg(relation::text, coalesce(current_setting('{KEYS}' || relation, true), '')),
         '{{}}') FROM written

@@ -23,7 +23,7 @@ _LONGEST = 300  # characters: "table ", two names of 63 bytes, in quotes and all
 
 _LOOK = f"""SELECT json_build_object('slot', 'perfbudget_cache_' || d.oid, 'role', current_user,
     'wal_level', current_setting('wal_level'), 'may', r.rolsuper OR r.rolreplication, 'super', r.rolsuper,
-    'declared', starts_with(obj_description(to_regclass('public.{DEBTS}'), 'pg_class'), '{DECODED}'),
+    'declared', {questions.DECLARED},
     'install', to_regclass('public.{DEBTS}') IS NULL, 'there', s.slot_name IS NOT NULL,
     'lost', s.wal_status IS NOT DISTINCT FROM 'lost',
     'other', (s.datoid, s.plugin) IS DISTINCT FROM (d.oid, 'test_decoding'::name))::text
@@ -57,7 +57,7 @@ def undecode(state: State) -> Steps[None]:
     yield Sql("SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = %s", (slot,))
     yield Sql(f"DROP EVENT TRIGGER IF EXISTS {DDL}; DROP FUNCTION IF EXISTS public.{DDL}()")
     yield Sql(f"DROP FUNCTION IF EXISTS public.{PEEK}(pg_lsn, int), public.{ADVANCE}(pg_lsn)")
-    yield Sql(f"COMMENT ON TABLE public.{DEBTS} IS NULL")
+    yield Sql(questions.UNDECLARE)
     yield from commits.commit(state)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import uuid
 from collections.abc import Iterator
+from contextlib import nullcontext
 from typing import Any
 
 import psycopg
@@ -15,6 +16,7 @@ from psycopg.conninfo import conninfo_to_dict
 from psycopg_pool import AsyncConnectionPool, ConnectionPool
 
 from pytest_perfbudget.cache import AsyncQueryCache, QueryCache, Settings
+from pytest_perfbudget.cache.of_a_test import cache_of_a_test
 from pytest_perfbudget.cache.queries import decoding, questions, reads
 from pytest_perfbudget.cache.queries.calls import Call, call
 from pytest_perfbudget.cache.queries.steps import Sql
@@ -255,6 +257,11 @@ def test_unlogged_and_foreign_tables_are_not_kept(cache: QueryCache, clock: Cloc
         direct.execute("INSERT INTO audit VALUES (2)")
         assert executed(cache, statement) == [(2,)]
         assert executed(cache, statement) == [(2,)]
+        direct.execute("CREATE EXTENSION file_fdw; CREATE SERVER files FOREIGN DATA WRAPPER file_fdw")
+        direct.execute("CREATE FOREIGN TABLE away (line text) SERVER files OPTIONS (filename '/dev/null')")
+        clock.past_the_licence()
+        for _ in range(3):
+            assert executed(cache, "SELECT count(*) FROM away") == [(0,)]
 
 
 def test_of_two_processes_one_pays_for_both(
@@ -441,6 +448,9 @@ def test_a_copy_of_the_database_has_no_slot(
             assert "is of another database" in str(copy.report()["decoding"])
             copy.decode()
             hit(copy)
+            logical.admin.execute("SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots")
+            with cache_of_a_test(redis_url, pool, logical.dsn(f"{name}_copy"), nullcontext) as tested:
+                hit(tested)
     finally:
         logical.admin.execute(f"DROP DATABASE {name}_copy WITH (FORCE)".encode())
 
