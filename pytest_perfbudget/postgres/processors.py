@@ -47,7 +47,8 @@ def on_one_processor(
     backends: Sequence[tuple[int, str]], choose: Callable[[Collection[int]], int] | None = None
 ) -> Iterator[int]:
     """Keep this thread and the backends, each given with its database, on one processor that all of them may use; its
-    number. What disturbs one of them disturbs the others, and they share its caches. ``choose`` picks it, else it is the :func:`idlest`.
+    number. What disturbs one of them disturbs the others, and they share its caches. ``choose`` picks it, else
+    it is the :func:`idlest`.
 
     Raises:
         DisturbedError: they are no processes of this machine, or not ours to move.
