@@ -23,12 +23,17 @@ from pytest_perfbudget.postgres.processors import in_turn
 from pytest_perfbudget.session.neighbours import neighbours
 from pytest_perfbudget.session.place import Place
 from pytest_perfbudget.session.timing import capped
-from pytest_perfbudget.statements import Kind, kind, one_line
+from pytest_perfbudget.statements import Kind, kind, one_line, verb
 from pytest_perfbudget.verdict.bounded import unjudged
 from pytest_perfbudget.verdict.load import check_cpu, check_throughput
 
 _WIDTH = 60
 """Characters of a statement that are shown."""
+
+_TRANSACTION = ("begin", "start", "commit", "end", "rollback", "abort", "savepoint", "release")
+_SESSION = ("set", "reset", "show", "discard", "deallocate", "listen", "unlisten", "close")
+_STEERS = frozenset(("", *_TRANSACTION, *_SESSION))
+"""First words of what steers a connection, and is no part of a call: a replay has a connection of its own."""
 
 Found = tuple[Used | None, Finding | None]
 
@@ -51,12 +56,19 @@ def replayed(evidence: TestEvidence) -> Sequence[Statement]:
     """What a call executes: every statement of the test that reads.
 
     Raises:
-        DisturbedError: the test writes, or reads nothing: it would be another test.
+        DisturbedError: the test writes, reads nothing, or does what is not repeated (a server-side cursor, COPY, CALL):
+            it would be another test.
     """
-    statements = [one for query in evidence.queries for one in query.executions if kind(one.sql) is not Kind.UTILITY]
+    sent = [one for query in evidence.queries for one in query.executions]
+    statements = [one for one in sent if kind(one.sql) is not Kind.UTILITY]
     writes = next((one for one in statements if kind(one.sql) is Kind.WRITE), None)
     if writes:
         raise DisturbedError(f"the test writes, and is not repeated: {one_line(writes.sql, _WIDTH)}")
+    if left_out := next((one for one in sent if kind(one.sql) is Kind.UTILITY and verb(one.sql) not in _STEERS), None):
+        raise DisturbedError(
+            f"{verb(left_out.sql).upper()} is not repeated, and without it another call than the test's would be "
+            f"measured: {one_line(left_out.sql, _WIDTH)}"
+        )
     if failed := next((one for one in statements if one.error), None):
         raise DisturbedError(f"a statement of the test failed ({failed.error}): {one_line(failed.sql, _WIDTH)}")
     if not statements:

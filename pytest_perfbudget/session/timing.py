@@ -57,7 +57,7 @@ def time_queries(
     timed = []
     for query in evidence.queries:
         limits = _limits(budget, query)
-        if limits and (why := disturbed or not_timed(query)):
+        if limits and (why := disturbed or not_timed(query.executions[0])):
             findings += [_unjudged(query, limit, why) for limit in limits.values()]
             limits = {}
         after, one = _time(query, limits, budget, place) if limits else (query, [])

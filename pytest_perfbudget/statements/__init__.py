@@ -60,12 +60,17 @@ def one_line(sql: str, width: int = 0) -> str:
     return text if not width or len(text) <= width else text[: width - 1] + "…"
 
 
+def verb(sql: str) -> str:
+    """``" /* shop */ (SELECT 1)"`` → ``"select"``; empty where there is no word."""
+    return next((token.text for token in tokens(sql) if token.text not in "(;"), "")
+
+
 def kind(sql: str) -> Kind:
     """Whether executing the statement again could change anything (a data-modifying CTE and a locking read could)."""
-    verb = next((token.text for token in tokens(sql) if token.text not in "(;"), "")
-    if verb in ("insert", "update", "delete", "merge"):
+    first = verb(sql)
+    if first in ("insert", "update", "delete", "merge"):
         return Kind.WRITE
-    if verb in ("select", "with", "values", "table"):
+    if first in ("select", "with", "values", "table"):
         return Kind.WRITE if _modifies(sql) else Kind.READ
     return Kind.UTILITY
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pytest_perfbudget.budgets.budget import Budget
 from pytest_perfbudget.errors import At
 from pytest_perfbudget.model import Finding, QueryEvidence, Statement, Verdict
-from pytest_perfbudget.statements import Kind, kind
+from pytest_perfbudget.statements import Kind, kind, verb
 
 NONE_PLANNED = "none of its statements is planned: there is nothing to execute again"
 
@@ -43,12 +43,11 @@ def is_planned(query: QueryEvidence) -> bool:
     return kind(first.sql) is not Kind.UTILITY or bool(query.plans) or _plans(first)
 
 
-def not_timed(query: QueryEvidence) -> str:
+def not_timed(statement: Statement) -> str:
     """Why a statement that is planned is not executed again for the clock; empty where it is."""
-    sql = query.executions[0].sql
-    if kind(sql) is not Kind.UTILITY:
+    if kind(statement.sql) is not Kind.UTILITY:
         return ""
-    return f"only SELECT, INSERT, UPDATE, DELETE and MERGE are timed, not {sql.split(maxsplit=1)[0].upper()}"
+    return f"only SELECT, INSERT, UPDATE, DELETE and MERGE are timed, not {verb(statement.sql).upper()}"
 
 
 def of_nothing_planned(budget: Budget, queries: Sequence[QueryEvidence]) -> Iterator[Budget]:

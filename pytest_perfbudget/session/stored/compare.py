@@ -73,7 +73,7 @@ def _not_now(one: Asked, budget: Budget, history: History, disturbed: str | None
     """Why a statement is not measured, empty if it is."""
     if disturbed:
         return disturbed
-    if why := not_timed(one.query):
+    if why := not_timed(one.query.executions[0]):
         return why
     if one.query.writes and not budget.latency_writes:
         return "the statement writes; latency.writes = true times it"

@@ -126,7 +126,8 @@ def evidence(*statements: Statement) -> TestEvidence:
     return TestEvidence("test_one", "orders.one", queries, {}, ENVIRONMENT)
 
 
-READS = evidence(Statement("BEGIN"), Statement("SELECT 1"), Statement("SELECT 2"))
+STEERING = [Statement(sql) for sql in ("BEGIN", "SET LOCAL work_mem = '64MB'", "SAVEPOINT s", "RELEASE s", "COMMIT")]
+READS = evidence(*STEERING, Statement("SELECT 1"), Statement("SELECT 2"))
 
 
 def test_a_call_is_what_the_test_read() -> None:
@@ -139,6 +140,19 @@ def test_a_call_is_what_the_test_read() -> None:
         ([Statement("SELECT 1"), Statement("DELETE FROM t")], "the test writes, and is not repeated: DELETE FROM t"),
         ([Statement("SELECT 1", error="57014")], "a statement of the test failed (57014): SELECT 1"),
         ([Statement("BEGIN")], "the test executed no statement that reads"),
+        *(
+            (
+                [Statement("SELECT 1"), Statement(sql)],
+                f"{word} is not repeated, and without it another call than the test's would be measured: {sql}",
+            )
+            for word, sql in (
+                ("DECLARE", "DECLARE c CURSOR FOR SELECT 1"),
+                ("FETCH", "FETCH 100 FROM c"),
+                ("COPY", "/* shop */ COPY orders TO STDOUT"),
+                ("CALL", "CALL settle(7)"),
+                ("CREATE", "CREATE TEMP TABLE t AS SELECT 1"),
+            )
+        ),
     ],
 )
 def test_another_test_than_that_is_not_measured(statements: list[Statement], why: str) -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sql_texts import DIFFERENT, PIECES, layouts, literals
 
-from pytest_perfbudget.statements import Kind, identity, kind, normalise, one_line
+from pytest_perfbudget.statements import Kind, identity, kind, normalise, one_line, verb
 
 
 @pytest.mark.parametrize(
@@ -77,6 +77,14 @@ def test_another_query(one: str, other: str) -> None:
 )
 def test_whether_executing_it_again_could_change_anything(sql: str, expected: Kind) -> None:
     assert kind(sql) is expected
+
+
+@pytest.mark.parametrize(
+    ("sql", "first"),
+    [("BEGIN", "begin"), (" /* shop */ Copy t TO STDOUT", "copy"), ("-- x\n((SELECT 1))", "select"), (" ; ", "")],
+)
+def test_the_first_word_is_behind_comments(sql: str, first: str) -> None:
+    assert verb(sql) == first
 
 
 def test_statements_that_differ_have_identities_that_differ() -> None:
