@@ -22,9 +22,9 @@ from pytest_perfbudget.session.against.parcel import Given, GivenQuery, GivenTes
 from pytest_perfbudget.session.against.reference import Reference
 from pytest_perfbudget.session.against.sides import Layout, Sides, connected, refused
 from pytest_perfbudget.session.place import Place
-from pytest_perfbudget.statements import Kind, kind
 from pytest_perfbudget.verdict.pairing import pair
 from pytest_perfbudget.verdict.slower import Compared, against, not_compared, only_the_clock, slower, unjudged, whole
+from pytest_perfbudget.verdict.unexplained import NONE_PLANNED, is_planned, not_timed, of_nothing_planned
 
 FRESH = 5
 """Times the cap, where every round needs connections of its own: 12 rounds take about 3 s, all 48 about 12."""
@@ -48,18 +48,23 @@ def compare_times(
 ) -> tuple[TestEvidence, tuple[Finding, ...]]:
     """The evidence with how each statement's time compares, and the findings about it."""
     asked = _asked(budget, evidence)
-    if not asked:
+    of_none = [one.latency_regress for one in of_nothing_planned(budget, evidence.queries) if one.latency_regress]
+    if not asked and not of_none:
         return evidence, ()
-    first = next(iter(asked.values())).slowdown
+    first = [*(one.slowdown for one in asked.values()), *of_none][0]
     if reference is None:
         return evidence, (not_compared(first),)
     if disturbed:
         return evidence, (whole(first, disturbed),)
+    unheld = tuple(whole(slowdown, NONE_PLANNED) for slowdown in of_none)
+    if not asked:
+        return evidence, unheld
     try:
         given = reference.test(evidence.test, budget.name)
-        return _compare(asked, evidence, given, place, reference, writes=budget.latency_writes)
+        after, found = _compare(asked, evidence, given, place, reference, writes=budget.latency_writes)
+        return after, (*unheld, *found)
     except NoReferenceError as error:
-        return evidence, (whole(first, error.what, error.remedy),)
+        return evidence, (*unheld, whole(first, error.what, error.remedy))
 
 
 def asks(budget: Budget) -> bool:
@@ -71,10 +76,10 @@ def _asked(budget: Budget, evidence: TestEvidence) -> dict[str, Asked]:
     """The strictest that concerns each query; nothing of what is never planned."""
     found: dict[str, Asked] = {}
     for query in evidence.queries:
-        concerned = [budget, *(narrowed for name, narrowed in budget.queries.items() if name in query.names)]
-        held = [one.latency_regress for one in concerned if one.latency_regress]
-        if held and kind(query.executions[0].sql) is not Kind.UTILITY:
-            always = any(one.latency_always for one in concerned if one.latency_regress)
+        concerning = budget.concerning(query.names)
+        held = [one.latency_regress for one in concerning if one.latency_regress]
+        if held and is_planned(query):
+            always = any(one.latency_always for one in concerning if one.latency_regress)
             found[query.key] = Asked(query, min(held, key=lambda one: one.share), always)
     return found
 
@@ -134,8 +139,12 @@ def _sides(
     why: dict[str, str] = {}
     for key, one in asked.items():
         partner = partners.get(key)
-        if partner is None:
+        if words := not_timed(one.query.executions[0]):
+            why[key] = words
+        elif partner is None:
             why[key] = f"not in {ref}: it has no statement to compare this one with"
+        elif words := not_timed(partner.last):
+            why[key] = f"at {ref} it is another: {words}"
         elif (partner.writes or one.query.writes) and not writes:
             why[key] = "the statement writes; latency.writes = true times it"
         else:

@@ -225,6 +225,44 @@ def test_an_error_in_the_middle_leaves_every_statement_unjudged(executing: Any) 
     assert [one.message for one in found] == [words, words]
 
 
-def test_what_is_never_planned_is_not_asked_about() -> None:
-    now = evidence(Statement("SET work_mem = '64MB'", site=Site("app.py", 7, "recent")))
-    assert compared(held(), now, None) == (now, ())
+SET = Statement("SET work_mem = '64MB'", site=Site("app.py", 7, "setting"))
+NOTHING = "none of its statements is planned: there is nothing to execute again"
+
+
+@pytest.mark.parametrize(
+    ("sql", "values"),
+    [
+        ("DECLARE c CURSOR FOR SELECT 1", {"fetched": "cursor"}),
+        ("COPY (SELECT 1) TO STDOUT", {}),
+        ("CALL settle(1)", {"plans": statement().plans}),
+    ],
+)
+def test_what_is_planned_and_not_executed_again_is_unjudged(executing: Any, sql: str, values: dict[str, Any]) -> None:
+    done = executing(lambda sql: 0.001)
+    sent = Statement(sql, site=Site("app.py", 7, "recent"), **values)
+    after, (found,) = compared(held(), evidence(sent), Reference(sent))
+    assert (found.verdict, found.query, after.queries[0].against) == (Verdict.UNJUDGED, after.queries[0].key, None)
+    words = "latency.regress: only SELECT, INSERT, UPDATE, DELETE and MERGE are timed, not "
+    assert found.message == words + sql.split()[0]
+    _, (found,) = compared(held(), evidence(statement()), Reference(sent))
+    assert found.message == words.replace("only", "at main it is another: only") + sql.split()[0]
+    assert done == []
+
+
+def test_a_slowdown_that_nothing_is_held_to_is_said(executing: Any) -> None:
+    executing(lambda sql: 0.001)
+    now = evidence(SET)
+    for reference in (Reference(), Reference(fails="its seed failed")):
+        after, (found,) = compared(held(), now, reference)
+        assert (after, found.verdict, found.message) == (now, Verdict.UNJUDGED, f"latency.regress: {NOTHING}")
+    assert [one.message for one in compared(held(), now, None)[1]] == [NOT_COMPARED]
+    assert compared(held(), evidence(SET, statement()), Reference(statement()))[1] == ()
+
+
+def test_a_narrowing_that_nothing_is_held_to_is_said_where_it_has_statements(executing: Any) -> None:
+    executing(lambda sql: 0.001)
+    narrowed = {name: {"latency": {"regress": "6%"}} for name in ("setting", "elsewhere")}
+    for whole in ({"latency": {"regress": "10%"}}, {}):
+        budget = inline({"query": narrowed} | whole, At("x.toml", 1), "orders.x")
+        _, (found,) = compared(budget, evidence(SET, statement()), Reference(statement()))
+        assert (found.verdict, found.message) == (Verdict.UNJUDGED, f"latency.regress: {NOTHING}")
