@@ -36,20 +36,16 @@ class Outcome:
         return self.first.saved + (self.again.saved if self.again else 0)
 
 
-def regressions(
-    measure: Measure, regress: Mapping[str, float], clock: Callable[[], float], sleep: Callable[[float], object]
-) -> dict[str, Outcome]:
+def regressions(measure: Measure, regress: Mapping[str, float], sleep: Callable[[float], object]) -> dict[str, Outcome]:
     """An outcome for each key of ``regress``, which gives the slowdown that must be caught as a share.
 
-    What ``measure`` suspects it is asked about once more, after ``sleep``. ``clock`` gives seconds. Errors of a pair
-    pass.
+    What ``measure`` suspects it is asked about once more, after ``sleep``. Errors of a pair pass.
     """
     first = measure(regress)
-    ended = clock()
     doubtful = {key: regress[key] for key, look in first.items() if look.step in CONFIRMED}
     again: dict[str, Look] = {}
     if doubtful:
-        sleep(max(APART - (clock() - ended), 0.0))
+        sleep(APART)
         again = measure(doubtful)
     return {key: outcome(look, again.get(key)) for key, look in first.items()}
 

@@ -82,7 +82,7 @@ def replicate(layout: Layout, effect: str) -> tuple[float, Mapping[str, Outcome]
     """Seconds for each statement, and what came of each."""
     compared = sides(effect)
     began = perf_counter()
-    found = regressions(compare._measure(layout, compared), dict.fromkeys(compared, 0.1), perf_counter, sleep)
+    found = regressions(compare._measure(layout, compared), dict.fromkeys(compared, 0.1), sleep)
     return (perf_counter() - began) / len(compared), found
 
 

@@ -188,7 +188,7 @@ def _measured(
 ) -> dict[str, Outcome]:
     regress = {key: asked[key].slowdown.share for key in sides if key in gated}
     reported = dict.fromkeys((key for key in sides if key not in gated), ANY)
-    outcomes = regressions(_measure(layout, sides), regress, perf_counter, sleep) if regress else {}
+    outcomes = regressions(_measure(layout, sides), regress, sleep) if regress else {}
     looks = _measure(layout, sides, REPORTED_CAP)(reported) if reported else {}
     return outcomes | {key: Outcome(Verdict.SAME, str(look.change), look) for key, look in looks.items()}
 

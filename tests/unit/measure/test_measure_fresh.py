@@ -109,7 +109,7 @@ def test_a_candidate_is_confirmed_on_other_pairs() -> None:
     server = Server(a=1.15)
     measure = over_fresh_pairs(server.fresh, server.clock, Random(1), 60.0)
     slept: list[float] = []
-    outcome = regressions(measure, {"a": 0.1}, server.clock, slept.append)["a"]
+    outcome = regressions(measure, {"a": 0.1}, slept.append)["a"]
     assert outcome.verdict is Verdict.REGRESSED
     assert (slept, len(server.opened)) == ([5.0], 2 * FRESH_PAIRS[0])
 

@@ -67,7 +67,7 @@ class Server:
 
     def judge(self, **regress: float) -> dict[str, Outcome]:
         measure = on_one_connection(self.fresh, self.clock, Random(1))
-        return regressions(measure, regress, self.clock, self.clock.sleep)
+        return regressions(measure, regress, self.clock.sleep)
 
 
 def measured(server: Server, cap: float = 3.0, **regress: float) -> dict[str, Look]:
