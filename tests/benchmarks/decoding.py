@@ -33,7 +33,7 @@ def licences(cache: QueryCache, calls: int, before: Callable[[], object] = lambd
         before()
         began = time.perf_counter()
         with cache._lent() as connection:
-            place = cache._drive(reads.licence(cache._state, cache._state.clock()), connection)
+            place = cache._driving.drive(reads.licence(cache._state, cache._state.clock()), connection)
         taken.append((time.perf_counter() - began) * 1e3)
         assert place, cache.report()
     return statistics.median(taken)

@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import random
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
-from psycopg import Connection, Cursor, Error, Pipeline, pq
+from psycopg import Connection, Error, pq
 
-from pytest_perfbudget.cache.queries import covering, declaring, entries, executions, questions, reads, slots, turns
+from pytest_perfbudget.cache.queries import covering, declaring, entries, executions, questions, reads, slots
 from pytest_perfbudget.cache.queries.accesses import HORIZON, AccessLog, Forecast, Warming
 from pytest_perfbudget.cache.queries.calls import Call, Parameters, call
+from pytest_perfbudget.cache.queries.driving import Driving
 from pytest_perfbudget.cache.queries.lending import Lending
 from pytest_perfbudget.cache.queries.state import Settings, State
-from pytest_perfbudget.cache.queries.steps import Ask, Sql, Step, Steps, Turn, Wait
 from pytest_perfbudget.cache.queries.store import Store
 from pytest_perfbudget.cache.queries.usage import Usage, usage_of
 from pytest_perfbudget.cache.queries.writer import Writer
-
-_T = TypeVar("_T")
 
 
 class Pool(Protocol):
@@ -51,6 +48,7 @@ class QueryCache:
     ) -> None:
         self._pool, self._log = pool, log
         self._store = Store(redis, timeout=timeout, pause=pause, cluster=cluster)
+        self._driving = Driving(self._store)
         self._state = State(settings or Settings(), time.monotonic, random.random)
 
     def install(self) -> None:
@@ -85,12 +83,12 @@ class QueryCache:
             CacheError: ``wal_level`` is not ``logical``, a right is missing, or there can be no further slot.
         """
         with self._lent() as connection:
-            self._drive(slots.decode(self._state, ddl), connection)
+            self._driving.drive(slots.decode(self._state, ddl), connection)
 
     def undecode(self) -> None:
         """Drops what :meth:`decode` has made; writers have to be covered in another way from now on."""
         with self._lent() as connection:
-            self._drive(slots.undecode(self._state), connection)
+            self._driving.drive(slots.undecode(self._state), connection)
 
     def key(self, table: str, *columns: str) -> None:
         """Covers the table, and tells its rows apart by these columns: a read with ``column = value`` depends on the
@@ -100,7 +98,7 @@ class QueryCache:
             CacheError: the table or a column cannot have keys.
         """
         with self._lent() as connection:
-            self._drive(declaring.declare(self._state, table, columns), connection)
+            self._driving.drive(declaring.declare(self._state, table, columns), connection)
 
     def fetch(self, query: str, parameters: Parameters = None) -> list[tuple[Any, ...]]:
         """The rows of a statement, from Redis or from PostgreSQL: what a transaction of its own would see.
@@ -132,17 +130,19 @@ class QueryCache:
             CacheError: the extension is not installed, or not loaded.
         """
         with self._lent() as connection:
-            return self._drive(usage_of(self._state), connection)
+            return self._driving.drive(usage_of(self._state), connection)
 
     def _fetched(self, query: str, parameters: Parameters, log: AccessLog | None) -> list[tuple[Any, ...]]:
         began = self._state.clock()
         asked = call(query, parameters)
         if self._state.renews(began):
             with Lending(self._lent) as lending:
-                self._drive(reads.renew(self._state), lending)
+                self._driving.drive(reads.renew(self._state), lending)
         place = self._state.licensed(began)
         kept = (
-            self._drive(reads.look_up(self._state, place, asked), None) if place and isinstance(asked, Call) else None
+            self._driving.drive(reads.look_up(self._state, place, asked), None)
+            if place and isinstance(asked, Call)
+            else None
         )
         if kept and not reads.due(self._state, kept):
             assert isinstance(asked, Call)
@@ -153,11 +153,11 @@ class QueryCache:
         with Lending(self._lent) as lending:
             if isinstance(asked, Call):
                 started = self._state.clock()
-                answer = self._drive(reads.miss(self._state, asked, began, kept), lending)
+                answer = self._driving.drive(reads.miss(self._state, asked, began, kept), lending)
                 if log is not None:
                     log.note(asked, time.time(), None if answer.entry else self._state.clock() - started)
             else:
-                result = self._drive(executions.run_text(self._state, query, parameters), lending)
+                result = self._driving.drive(executions.run_text(self._state, query, parameters), lending)
                 answer = reads.Answer(None, result)
             if answer.entry:
                 return entries.rows(answer.entry)
@@ -168,7 +168,7 @@ class QueryCache:
     def connection(self) -> Iterator[Writer]:
         """A connection for writing: what it commits is announced. Commits at the end, rolls back on an exception."""
         with self._lent() as connection:
-            writer = Writer(connection, self._state, self._drive)
+            writer = Writer(connection, self._state, self._driving.drive)
             with writer.watched():
                 yield writer
 
@@ -195,61 +195,3 @@ class QueryCache:
                     if connection.info.transaction_status != pq.TransactionStatus.IDLE:
                         connection.rollback()
                     connection.autocommit = before
-
-    def _drive(self, steps: Steps[_T], on: Connection[Any] | Lending | None) -> _T:
-        try:
-            step = next(steps)
-            while True:
-                try:
-                    answer = self._answer(step, on)
-                except BaseException as error:  # cancelled as well: others wait for what it executes
-                    step = steps.throw(error)
-                else:
-                    step = steps.send(answer)
-        except StopIteration as stop:
-            result: _T = stop.value
-            return result
-
-    def _answer(self, step: Step, on: Connection[Any] | Lending | None) -> Any:
-        if isinstance(step, Ask | Wait):
-            if isinstance(on, Lending):
-                on.rest()
-            return self._store.answer(step) if isinstance(step, Ask) else time.sleep(step.seconds)
-        assert on
-        if not isinstance(on, Lending):
-            return self._executed(step, on)
-        answer = self._executed(step, on.taken())
-        on.rest()
-        return answer
-
-    def _executed(self, step: Sql | Turn, connection: Connection[Any]) -> Any:
-        if isinstance(step, Turn):
-            return self._turn(step, connection)
-        with self._sent(step, connection) as cursor:
-            return cursor.pgresult
-
-    def _turn(self, turn: Turn, connection: Connection[Any]) -> list[Any]:
-        if not Pipeline.is_supported():
-            return [self._executed(one, connection) for one in turn.statements]
-        around = sys.exception()
-        failed: Error | None = None
-        try:
-            with connection.pipeline():
-                try:
-                    cursors = [self._sent(one, connection) for one in turn.statements]
-                except Error as error:
-                    failed = error
-        except Error as error:
-            failed = failed or turns.first(error, around)
-        if failed:
-            if turns.lost(connection):
-                connection.close()
-            raise failed
-        return [cursor.pgresult for cursor in cursors]
-
-    def _sent(self, statement: Sql, connection: Connection[Any]) -> Cursor[Any]:
-        """Within a pipeline its result is there when that has ended."""
-        cursor = Cursor(connection)  # not the connection's own kind, which announces
-        never = statement.own and not statement.often
-        cursor.execute(statement.text.encode(), statement.parameters, prepare=False if never else None)
-        return cursor

@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
-import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
-from psycopg import AsyncConnection, AsyncCursor, AsyncPipeline, Error, pq
+from psycopg import AsyncConnection, Error, pq
 
-from pytest_perfbudget.cache.queries import covering, declaring, entries, executions, questions, reads, slots, turns
+from pytest_perfbudget.cache.queries import covering, declaring, entries, executions, questions, reads, slots
 from pytest_perfbudget.cache.queries.accesses import HORIZON, AccessLog, Forecast, Warming
 from pytest_perfbudget.cache.queries.calls import Call, Parameters, call
+from pytest_perfbudget.cache.queries.driving_async import AsyncDriving
 from pytest_perfbudget.cache.queries.lending import AsyncLending
 from pytest_perfbudget.cache.queries.state import Settings, State
-from pytest_perfbudget.cache.queries.steps import Ask, Sql, Step, Steps, Turn, Wait
 from pytest_perfbudget.cache.queries.store_async import AsyncStore
 from pytest_perfbudget.cache.queries.usage import Usage, usage_of
 from pytest_perfbudget.cache.queries.writer_async import AsyncWriter
-
-_T = TypeVar("_T")
 
 
 class AsyncPool(Protocol):
@@ -51,6 +47,7 @@ class AsyncQueryCache:
     ) -> None:
         self._pool, self._log = pool, log
         self._store = AsyncStore(redis, timeout=timeout, pause=pause, cluster=cluster)
+        self._driving = AsyncDriving(self._store)
         self._state = State(settings or Settings(), time.monotonic, random.random)
 
     async def install(self) -> None:
@@ -85,12 +82,12 @@ class AsyncQueryCache:
             CacheError: ``wal_level`` is not ``logical``, a right is missing, or there can be no further slot.
         """
         async with self._lent() as connection:
-            await self._drive(slots.decode(self._state, ddl), connection)
+            await self._driving.drive(slots.decode(self._state, ddl), connection)
 
     async def undecode(self) -> None:
         """Drops what :meth:`decode` has made; writers have to be covered in another way from now on."""
         async with self._lent() as connection:
-            await self._drive(slots.undecode(self._state), connection)
+            await self._driving.drive(slots.undecode(self._state), connection)
 
     async def key(self, table: str, *columns: str) -> None:
         """Covers the table, and tells its rows apart by these columns: a read with ``column = value`` depends on the
@@ -100,7 +97,7 @@ class AsyncQueryCache:
             CacheError: the table or a column cannot have keys.
         """
         async with self._lent() as connection:
-            await self._drive(declaring.declare(self._state, table, columns), connection)
+            await self._driving.drive(declaring.declare(self._state, table, columns), connection)
 
     async def fetch(self, query: str, parameters: Parameters = None) -> list[tuple[Any, ...]]:
         """The rows of a statement, from Redis or from PostgreSQL: what a transaction of its own would see.
@@ -132,17 +129,17 @@ class AsyncQueryCache:
             CacheError: the extension is not installed, or not loaded.
         """
         async with self._lent() as connection:
-            return await self._drive(usage_of(self._state), connection)
+            return await self._driving.drive(usage_of(self._state), connection)
 
     async def _fetched(self, query: str, parameters: Parameters, log: AccessLog | None) -> list[tuple[Any, ...]]:
         began = self._state.clock()
         asked = call(query, parameters)
         if self._state.renews(began):
             async with AsyncLending(self._lent) as lending:
-                await self._drive(reads.renew(self._state), lending)
+                await self._driving.drive(reads.renew(self._state), lending)
         place = self._state.licensed(began)
         kept = (
-            await self._drive(reads.look_up(self._state, place, asked), None)
+            await self._driving.drive(reads.look_up(self._state, place, asked), None)
             if place and isinstance(asked, Call)
             else None
         )
@@ -155,11 +152,11 @@ class AsyncQueryCache:
         async with AsyncLending(self._lent) as lending:
             if isinstance(asked, Call):
                 started = self._state.clock()
-                answer = await self._drive(reads.miss(self._state, asked, began, kept), lending)
+                answer = await self._driving.drive(reads.miss(self._state, asked, began, kept), lending)
                 if log is not None:
                     log.note(asked, time.time(), None if answer.entry else self._state.clock() - started)
             else:
-                result = await self._drive(executions.run_text(self._state, query, parameters), lending)
+                result = await self._driving.drive(executions.run_text(self._state, query, parameters), lending)
                 answer = reads.Answer(None, result)
             if answer.entry:
                 return entries.rows(answer.entry)
@@ -170,7 +167,7 @@ class AsyncQueryCache:
     async def connection(self) -> AsyncIterator[AsyncWriter]:
         """A connection for writing: what it commits is announced. Commits at the end, rolls back on an exception."""
         async with self._lent() as connection:
-            writer = AsyncWriter(connection, self._state, self._drive)
+            writer = AsyncWriter(connection, self._state, self._driving.drive)
             async with writer.watched():
                 yield writer
 
@@ -197,61 +194,3 @@ class AsyncQueryCache:
                     if connection.info.transaction_status != pq.TransactionStatus.IDLE:
                         await connection.rollback()
                     await connection.set_autocommit(before)
-
-    async def _drive(self, steps: Steps[_T], on: AsyncConnection[Any] | AsyncLending | None) -> _T:
-        try:
-            step = next(steps)
-            while True:
-                try:
-                    answer = await self._answer(step, on)
-                except BaseException as error:  # cancelled as well: others wait for what it executes
-                    step = steps.throw(error)
-                else:
-                    step = steps.send(answer)
-        except StopIteration as stop:
-            result: _T = stop.value
-            return result
-
-    async def _answer(self, step: Step, on: AsyncConnection[Any] | AsyncLending | None) -> Any:
-        if isinstance(step, Ask | Wait):
-            if isinstance(on, AsyncLending):
-                await on.rest()
-            return await self._store.answer(step) if isinstance(step, Ask) else await asyncio.sleep(step.seconds)
-        assert on
-        if not isinstance(on, AsyncLending):
-            return await self._executed(step, on)
-        answer = await self._executed(step, await on.taken())
-        await on.rest()
-        return answer
-
-    async def _executed(self, step: Sql | Turn, connection: AsyncConnection[Any]) -> Any:
-        if isinstance(step, Turn):
-            return await self._turn(step, connection)
-        async with await self._sent(step, connection) as cursor:
-            return cursor.pgresult
-
-    async def _turn(self, turn: Turn, connection: AsyncConnection[Any]) -> list[Any]:
-        if not AsyncPipeline.is_supported():
-            return [await self._executed(one, connection) for one in turn.statements]
-        around = sys.exception()
-        failed: Error | None = None
-        try:
-            async with connection.pipeline():
-                try:
-                    cursors = [await self._sent(one, connection) for one in turn.statements]
-                except Error as error:
-                    failed = error
-        except Error as error:
-            failed = failed or turns.first(error, around)
-        if failed:
-            if turns.lost(connection):
-                await connection.close()
-            raise failed
-        return [cursor.pgresult for cursor in cursors]
-
-    async def _sent(self, statement: Sql, connection: AsyncConnection[Any]) -> AsyncCursor[Any]:
-        """Within a pipeline its result is there when that has ended."""
-        cursor = AsyncCursor(connection)  # not the connection's own kind, which announces
-        never = statement.own and not statement.often
-        await cursor.execute(statement.text.encode(), statement.parameters, prepare=False if never else None)
-        return cursor

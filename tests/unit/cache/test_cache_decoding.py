@@ -291,7 +291,7 @@ def stopped_at(cache: QueryCache, connection: psycopg.Connection[Any], text: str
             steps.close()
             connection.close()
             return
-        answer = cache._answer(step, connection)
+        answer = cache._driving._answer(step, connection)
         paid = paid or (isinstance(step, Sql) and step.text == decoding._PEEK and bool(questions.value(answer)["upto"]))
 
 

@@ -242,8 +242,8 @@ def test_a_hit_that_renews_the_licence_is_a_hit(
     cache._state.granted = (None, float("-inf"))
     cache.fetch(ONE, (7,))
     asked: list[str] = []
-    sent = cache._sent
-    monkeypatch.setattr(cache, "_sent", lambda step, on: asked.append(step.text) or sent(step, on))
+    sent = cache._driving._sent
+    monkeypatch.setattr(cache._driving, "_sent", lambda step, on: asked.append(step.text) or sent(step, on))
     for moment in (1100.0, 1000 + 3600 * 0.9, 1000 + 3600 * 1.6):
         now[0] = moment
         assert cache.fetch(ONE, (7,)) == [(7, "item 7")]
