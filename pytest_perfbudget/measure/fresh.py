@@ -61,6 +61,9 @@ def _figures(connected: Connected, order: Random) -> tuple[dict[str, tuple[float
         order.shuffle(places)
         for place in places:
             taken[place].append(turn(pairs[place], number))
+    for key, rounds in zip(connected.pairs, taken, strict=False):
+        for seconds in rounds:
+            connected.counted(key, seconds)
     references = taken[len(connected.pairs) + 1 :]
     figures = [_divided(one, references) for one in taken[: len(connected.pairs) + 1]]
     return dict(zip(connected.pairs, figures[:-1], strict=True)), figures[-1]

@@ -18,6 +18,10 @@ CAP = 3.0
 """Seconds for each statement."""
 
 
+def _uncounted(key: str, seconds: tuple[float, float]) -> None:
+    pass
+
+
 class Pair(Protocol):
     """A statement as the reference and as the head execute it, on one connection. What switches between the two
     (``SET search_path``) lies outside the seconds they give."""
@@ -32,11 +36,13 @@ class Pair(Protocol):
 @dataclass(frozen=True, slots=True)
 class Connected:
     """What is measured on a new connection (or on two, see :mod:`.fresh`): the statements, a null pair (one reference
-    query, twice), and other reference queries to divide by, where the layout needs them."""
+    query, twice), and other reference queries to divide by, where the layout needs them. ``counted`` is told the key
+    and the seconds of either side of each round of a statement, without those of the warm-up."""
 
     pairs: Mapping[str, Pair]
     control: Pair
     references: Sequence[Pair] = ()
+    counted: Callable[[str, tuple[float, float]], None] = _uncounted
 
 
 def measure_pairs(
@@ -63,7 +69,9 @@ def measure_pairs(
             order.shuffle(waiting)
             null = turn(connected.control, number)
             for key in waiting:
-                comparisons[key].add(*turn(pairs[key], number), null)
+                seconds = turn(pairs[key], number)
+                connected.counted(key, seconds)
+                comparisons[key].add(*seconds, null)
                 comparisons[key].look()
             number += 1
     return {key: one.stop(f"the cap of {format_seconds(allowed)} was reached") for key, one in comparisons.items()}

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from random import Random
-from statistics import median
 from time import perf_counter, sleep
 
 from pytest_perfbudget.budgets.budget import Budget, Slowdown
 from pytest_perfbudget.errors import DisturbedError
 from pytest_perfbudget.measure.fresh import over_fresh_pairs
 from pytest_perfbudget.measure.regression import Measure, Outcome, on_one_connection, regressions
-from pytest_perfbudget.measure.rounds import CAP, WARM_UP, Connected
+from pytest_perfbudget.measure.rounds import CAP, Connected
 from pytest_perfbudget.model import Finding, QueryEvidence, TestEvidence, Verdict
 from pytest_perfbudget.session.against.child import NoReferenceError
 from pytest_perfbudget.session.against.layouts import TwoDatabases
@@ -107,9 +106,8 @@ def _compare(
             outcomes, failed = {}, dict.fromkeys(sides, error.what)
         why |= failed
         for key, outcome in outcomes.items():
-            old, new = (_p50(taken) for taken in sides[key].taken)
-            record = partners[key].record
-            compared[key] = Compared(str(reference.commit), layout.name, outcome, key in gated, old, new, record)
+            record, p50 = partners[key].record, sides[key].p50
+            compared[key] = Compared(str(reference.commit), layout.name, outcome, key in gated, *p50, record)
     findings = [unjudged(asked[key].query, asked[key].slowdown, words) for key, words in why.items()]
     found = [slower(asked[key].query, asked[key].slowdown, one) for key, one in compared.items()]
     queries = tuple(
@@ -117,11 +115,6 @@ def _compare(
         for query in evidence.queries
     )
     return replace(evidence, queries=queries), (*findings, *filter(None, found))
-
-
-def _p50(taken: Sequence[float]) -> float:
-    """Of the executions after the warm-up, or of those that there are."""
-    return median(taken[WARM_UP:] or taken or [0.0])
 
 
 def _partners(evidence: TestEvidence, given: GivenTest) -> dict[str, GivenQuery]:

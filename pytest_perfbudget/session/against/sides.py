@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from statistics import median
 from typing import TYPE_CHECKING, Any, Protocol
 
 from pytest_perfbudget.capture.libpq import checked
@@ -22,12 +23,20 @@ CONTROL = "select count(*) from generate_series(1, 2500) i where i % 7 > 2"
 
 @dataclass(frozen=True, slots=True)
 class Sides:
-    """``old`` is the reference's last execution, ``new`` the head's. ``taken`` gets the seconds of either side."""
+    """``old`` is the reference's last execution, ``new`` the head's. ``taken`` gets the seconds of either side,
+    ``counted`` those of rounds, without warming up."""
 
     old: Statement
     new: Statement
     writes: bool = False
     taken: tuple[list[float], list[float]] = field(default_factory=lambda: ([], []))
+    counted: tuple[list[float], list[float]] = field(default_factory=lambda: ([], []))
+
+    @property
+    def p50(self) -> tuple[float, float]:
+        """The median seconds of either side in rounds; of all executions where the cap came before a round."""
+        old, new = (median(counted or taken or [0.0]) for counted, taken in zip(self.counted, self.taken, strict=True))
+        return old, new
 
 
 class Layout(Protocol):
@@ -97,7 +106,12 @@ def beside(ends: tuple[End, End], sides: Mapping[str, Sides]) -> Connected:
     old, new = ends
     pairs = {key: _pair(old, new, one) for key, one in sides.items()}
     own = [_own(old, new, sql) for sql in (CONTROL, *REFERENCES)]
-    return Connected(pairs, own[0], own[1:])
+
+    def counted(key: str, seconds: tuple[float, float]) -> None:
+        for kept, one in zip(sides[key].counted, seconds, strict=True):
+            kept.append(one)
+
+    return Connected(pairs, own[0], own[1:], counted)
 
 
 def _pair(old: End, new: End, sides: Sides) -> Alternating:

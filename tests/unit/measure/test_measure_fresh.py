@@ -23,6 +23,7 @@ class Server:
         self.now, self.slower, self.draw = 0.0, slower, Random(4)
         self.varying: frozenset[str] = frozenset()
         self.opened: list[frozenset[str]] = []
+        self.counted: list[tuple[str, tuple[float, float]]] = []
         self.done: list[tuple[int, float]] = []
         self.closed = 0
 
@@ -35,7 +36,7 @@ class Server:
         speeds = [self.draw.uniform(0.8, 1.2), self.draw.uniform(0.8, 1.2)]
         pairs = {key: Statement(self, 0.001, speeds, self._slower(key)) for key in sorted(keys)}
         references = [Statement(self, seconds, speeds) for seconds in (0.0008, 0.0009, 0.0007)]
-        yield Connected(pairs, references[0], references[1:])
+        yield Connected(pairs, references[0], references[1:], lambda key, seconds: self.counted.append((key, seconds)))
         self.closed += 1
 
     def _slower(self, key: str) -> float:
@@ -77,6 +78,15 @@ def test_each_pair_is_warmed_up_and_measured_ten_times() -> None:
     server = Server(a=1.0)
     server.look("a")
     assert len(server.done) == FRESH_PAIRS[0] * 4 * 2 * (WARM_UP + ROUNDS)
+
+
+def test_what_counts_is_told_without_the_warm_up_of_any_pair() -> None:
+    server = Server(a=1.0, b=1.0)
+    over_fresh_pairs(server.fresh, server.clock, Random(1), 60.0)({"a": 0.1, "b": 0.1})
+    assert len(server.opened) == FRESH_PAIRS[0]
+    for key in "ab":
+        assert len([one for one, _ in server.counted if one == key]) == FRESH_PAIRS[0] * ROUNDS
+    assert all(0.0008 <= seconds <= 0.0012 for _, sides in server.counted for seconds in sides)
 
 
 def test_what_is_executed_is_shuffled_and_either_side_begins_equally_often() -> None:

@@ -55,6 +55,7 @@ class Server:
     def __init__(self, *timings: Mapping[str, tuple[float, float]]) -> None:
         self.clock, self.timings, self.done = Clock(), timings, list[str]()
         self.opened: list[frozenset[str]] = []
+        self.counted: list[tuple[str, tuple[float, float]]] = []
         self.closed = 0
 
     @contextmanager
@@ -62,7 +63,8 @@ class Server:
         timings = self.timings[len(self.opened)]
         self.opened.append(keys)
         pairs = {key: Statement(self.clock, key, *timings[key], self.done) for key in sorted(keys)}
-        yield Connected(pairs, Statement(self.clock, "control", *timings.get("control", (0.001, 0.001)), self.done))
+        control = Statement(self.clock, "control", *timings.get("control", (0.001, 0.001)), self.done)
+        yield Connected(pairs, control, counted=lambda key, seconds: self.counted.append((key, seconds)))
         self.closed += 1
 
     def judge(self, **regress: float) -> dict[str, Outcome]:
@@ -135,6 +137,12 @@ def test_a_null_pair_that_moves_on_the_second_connection_confirms_nothing() -> N
     outcome = server.judge(a=0.1)["a"]
     assert outcome.verdict is Verdict.UNJUDGED
     assert "did not change moved" in outcome.reason
+
+
+def test_what_counts_is_told_without_the_warm_up_of_either_connection() -> None:
+    server = Server({"a": (0.001, 0.0012)}, {"a": (0.001, 0.0011)})
+    server.judge(a=0.1)
+    assert server.counted == [("a", (0.001, 0.0012))] * 30 + [("a", (0.001, 0.0011))] * 30
 
 
 def test_each_statement_has_its_own_margin() -> None:

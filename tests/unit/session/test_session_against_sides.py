@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from statistics import median
 
 import psycopg
 import pytest
@@ -112,6 +113,11 @@ def test_rounds_keep_their_seconds_and_the_null_pair_runs_along(layouts: dict[st
             turn(found.pairs["a"], number)
             assert min(turn(found.control, number)) > 0
     assert [len(taken) for taken in sides.taken] == [WARM_UP, WARM_UP]
+    assert sides.counted == ([], [])
+    assert sides.p50 == tuple(map(median, sides.taken))
+    for seconds in ((0.1, 0.4), (0.2, 0.5), (0.3, 0.6)):
+        found.counted("a", seconds)
+    assert sides.p50 == (0.2, 0.5)
     assert len(found.references) >= 2
 
 
