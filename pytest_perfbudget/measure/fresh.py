@@ -15,6 +15,7 @@ from pytest_perfbudget.measure.paired import FRESH_PAIRS, Comparison, Look
 from pytest_perfbudget.measure.quiet import no_garbage_collection
 from pytest_perfbudget.measure.regression import Measure
 from pytest_perfbudget.measure.rounds import CAP, Connected, turn, warm_up
+from pytest_perfbudget.measure.sampling import WARM_UP_SHARE
 from pytest_perfbudget.measure.stored import ratio
 from pytest_perfbudget.units import format_seconds
 
@@ -29,19 +30,24 @@ def over_fresh_pairs(
     cap: float = CAP,
 ) -> Measure:
     """``fresh`` opens two new connections, one for either side, for the statements of these keys; it must give
-    reference queries besides the null pair. No pair is opened ``cap`` seconds for each statement after the first.
+    reference queries besides the null pair. No round begins ``cap`` seconds for each statement after the first pair was
+    opened; warming up takes a share of what is left. The rounds there was time for on the last pair count.
     """
 
     def measure(regress: Mapping[str, float]) -> dict[str, Look]:
         comparisons = {key: Comparison(regress[key], FRESH_PAIRS) for key in regress}
         started, allowed = clock(), cap * max(len(regress), 1)
+        ends = started + allowed
         with no_garbage_collection():
-            while clock() - started < allowed:
+            while clock() < ends:
                 waiting = frozenset(key for key, one in comparisons.items() if one.open)
                 if not waiting:
                     break
                 with fresh(waiting) as connected:
-                    figures, null = _figures(connected, order)
+                    rounds = _rounds(connected, clock, order, ends)
+                if not rounds[0]:  # the cap came while it warmed up
+                    break
+                figures, null = _figures(connected, rounds)
                 for key, (old, new) in figures.items():
                     comparisons[key].add(old, new, null)
                     comparisons[key].look()
@@ -51,21 +57,33 @@ def over_fresh_pairs(
     return measure
 
 
-def _figures(connected: Connected, order: Random) -> tuple[dict[str, tuple[float, float]], tuple[float, float]]:
-    """Either side of each statement, and of the null pair, in units of the references."""
+def _rounds(
+    connected: Connected, clock: Callable[[], float], order: Random, ends: float
+) -> list[list[tuple[float, float]]]:
+    """The seconds of both sides in each round, for each statement, the null pair, and each reference."""
     pairs = [*connected.pairs.values(), connected.control, *connected.references]
-    warm_up(pairs, lambda: True)
+    warm = clock() + (ends - clock()) * WARM_UP_SHARE
+    warm_up(pairs, lambda: clock() < warm)
     taken: list[list[tuple[float, float]]] = [[] for _ in pairs]
     places = list(range(len(pairs)))
     for number in range(ROUNDS):
+        if clock() >= ends:
+            break
         order.shuffle(places)
         for place in places:
             taken[place].append(turn(pairs[place], number))
-    for key, rounds in zip(connected.pairs, taken, strict=False):
-        for seconds in rounds:
+    return taken
+
+
+def _figures(
+    connected: Connected, rounds: Sequence[Sequence[tuple[float, float]]]
+) -> tuple[dict[str, tuple[float, float]], tuple[float, float]]:
+    """Either side of each statement, and of the null pair, in units of the references."""
+    for key, taken in zip(connected.pairs, rounds, strict=False):
+        for seconds in taken:
             connected.counted(key, seconds)
-    references = taken[len(connected.pairs) + 1 :]
-    figures = [_divided(one, references) for one in taken[: len(connected.pairs) + 1]]
+    references = rounds[len(connected.pairs) + 1 :]
+    figures = [_divided(one, references) for one in rounds[: len(connected.pairs) + 1]]
     return dict(zip(connected.pairs, figures[:-1], strict=True)), figures[-1]
 
 

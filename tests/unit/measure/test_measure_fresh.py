@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from random import Random
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pytest_perfbudget.measure.fresh import ROUNDS, over_fresh_pairs
 from pytest_perfbudget.measure.paired import FRESH_PAIRS, Look, Step
@@ -20,7 +22,7 @@ class Server:
     """Each backend is slower or faster than the others by up to 40 %, for all of its statements."""
 
     def __init__(self, **slower: float) -> None:
-        self.now, self.slower, self.draw = 0.0, slower, Random(4)
+        self.now, self.slower, self.draw, self.seconds = 0.0, slower, Random(4), 0.001
         self.varying: frozenset[str] = frozenset()
         self.opened: list[frozenset[str]] = []
         self.counted: list[tuple[str, tuple[float, float]]] = []
@@ -34,7 +36,7 @@ class Server:
     def fresh(self, keys: frozenset[str]) -> Iterator[Connected]:
         self.opened.append(keys)
         speeds = [self.draw.uniform(0.8, 1.2), self.draw.uniform(0.8, 1.2)]
-        pairs = {key: Statement(self, 0.001, speeds, self._slower(key)) for key in sorted(keys)}
+        pairs = {key: Statement(self, self.seconds, speeds, self._slower(key)) for key in sorted(keys)}
         references = [Statement(self, seconds, speeds) for seconds in (0.0008, 0.0009, 0.0007)]
         yield Connected(pairs, references[0], references[1:], lambda key, seconds: self.counted.append((key, seconds)))
         self.closed += 1
@@ -113,6 +115,33 @@ def test_the_cap_ends_it() -> None:
     assert look.step is Step.UNJUDGED
     assert (look.reason, look.saved) == ("the cap of 500 ms was reached", FRESH_PAIRS[-1] - look.change.n)
     assert 0 < look.change.n < 7
+
+
+@given(st.floats(0.001, 60.0))
+def test_no_more_than_a_round_passes_the_cap(seconds: float) -> None:
+    server = Server(a=1.0)
+    server.seconds = seconds
+    look = server.look("a", cap=15.0)
+    assert server.now <= 15.0 + 2 * 1.2 * (seconds + 0.0024)
+    assert look.change.n <= len(server.opened) <= look.change.n + 1
+
+
+def test_a_statement_of_2_s_is_warmed_up_for_a_third_of_the_cap_and_counts_as_long_as_it_lasts() -> None:
+    server = Server(a=1.0)
+    server.seconds = 2.0
+    look = server.look("a", cap=15.0)
+    assert (look.step, look.reason, look.change.n) == (Step.UNJUDGED, "the cap of 15 s was reached", 1)
+    assert len(server.opened) == 1
+    assert server.now < 15 + 2 * 2 * 1.2 + 0.1
+    assert len(server.counted) in (2, 3)
+
+
+def test_where_the_cap_comes_before_a_round_nothing_counts() -> None:
+    server = Server(a=1.0)
+    server.seconds = 40.0
+    look = server.look("a", cap=15.0)
+    assert (look.step, look.change.n, server.counted, len(server.opened)) == (Step.UNJUDGED, 0, [], 1)
+    assert server.now < 2 * 40 * 1.2 + 0.1
 
 
 def test_a_candidate_is_confirmed_on_other_pairs() -> None:
