@@ -7,6 +7,7 @@ units of the reference queries of the same backend.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from random import Random
@@ -15,9 +16,8 @@ from pytest_perfbudget.measure.paired import FRESH_PAIRS, Comparison, Look
 from pytest_perfbudget.measure.quiet import no_garbage_collection
 from pytest_perfbudget.measure.regression import Measure
 from pytest_perfbudget.measure.rounds import CAP, Connected, turn, warm_up
-from pytest_perfbudget.measure.sampling import WARM_UP_SHARE
+from pytest_perfbudget.measure.sampling import WARM_UP_SHARE, Cap
 from pytest_perfbudget.measure.stored import ratio
-from pytest_perfbudget.units import format_seconds
 
 ROUNDS = 10
 """Executions of either side on each pair of connections, after warming up."""
@@ -28,31 +28,33 @@ def over_fresh_pairs(
     clock: Callable[[], float],
     order: Random,
     cap: float = CAP,
+    ends: float = math.inf,
 ) -> Measure:
     """``fresh`` opens two new connections, one for either side, for the statements of these keys; it must give
     reference queries besides the null pair. No round begins ``cap`` seconds for each statement after the first pair was
-    opened; warming up takes a share of what is left. The rounds there was time for on the last pair count.
+    opened, nor when the clock is at ``ends``; warming up takes a share of what is left. The rounds there was time for
+    on the last pair count.
     """
 
     def measure(regress: Mapping[str, float]) -> dict[str, Look]:
         comparisons = {key: Comparison(regress[key], FRESH_PAIRS) for key in regress}
-        started, allowed = clock(), cap * max(len(regress), 1)
-        ends = started + allowed
+        started = clock()
+        allowed = Cap.of(cap * max(len(regress), 1)).within(ends - started)
+        over = started + allowed.seconds
         with no_garbage_collection():
-            while clock() < ends:
+            while clock() < over:
                 waiting = frozenset(key for key, one in comparisons.items() if one.open)
                 if not waiting:
                     break
                 with fresh(waiting) as connected:
-                    rounds = _rounds(connected, clock, order, ends)
+                    rounds = _rounds(connected, clock, order, over)
                 if not rounds[0]:  # the cap came while it warmed up
                     break
                 figures, null = _figures(connected, rounds)
                 for key, (old, new) in figures.items():
                     comparisons[key].add(old, new, null)
                     comparisons[key].look()
-        why = f"the cap of {format_seconds(allowed)} was reached"
-        return {key: one.stop(why) for key, one in comparisons.items()}
+        return {key: one.stop(f"{allowed.words} reached") for key, one in comparisons.items()}
 
     return measure
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -55,12 +56,13 @@ def on_one_connection(
     clock: Callable[[], float],
     order: Random,
     cap: float = CAP,
+    ends: float = math.inf,
 ) -> Measure:
     """Head and reference alternate on one new connection, which ``fresh`` opens for the statements of these keys."""
 
     def measure(regress: Mapping[str, float]) -> dict[str, Look]:
         with fresh(frozenset(regress)) as connected:
-            return measure_pairs(connected, regress, clock, order, cap)
+            return measure_pairs(connected, regress, clock, order, cap, ends=ends)
 
     return measure
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
@@ -9,8 +10,7 @@ from typing import Protocol
 
 from pytest_perfbudget.measure.paired import LOOKS, Comparison, Look
 from pytest_perfbudget.measure.quiet import no_garbage_collection
-from pytest_perfbudget.measure.sampling import WARM_UP_SHARE
-from pytest_perfbudget.units import format_seconds
+from pytest_perfbudget.measure.sampling import WARM_UP_SHARE, Cap
 
 WARM_UP = 12
 """Executions of either side thrown away: psycopg prepares at the sixth, PostgreSQL weighs a generic plan five later."""
@@ -52,20 +52,22 @@ def measure_pairs(
     order: Random,
     cap: float = CAP,
     looks: Sequence[int] = LOOKS,
+    ends: float = math.inf,
 ) -> dict[str, Look]:
     """A decided :class:`~pytest_perfbudget.measure.paired.Look` for each statement.
 
     ``regress`` gives the slowdown to be caught as a share for each. ``clock`` gives seconds; no round begins ``cap``
-    seconds for each statement after the first execution. Even rounds execute the reference first, odd ones the head.
-    Garbage collection is off meanwhile. Errors of a pair pass.
+    seconds for each statement after the first execution, nor when the clock is at ``ends``. Even rounds execute the
+    reference first, odd ones the head. Garbage collection is off meanwhile. Errors of a pair pass.
     """
     pairs = connected.pairs
     comparisons = {key: Comparison(regress[key], looks) for key in pairs}
-    started, allowed = clock(), cap * max(len(pairs), 1)
+    started = clock()
+    allowed = Cap.of(cap * max(len(pairs), 1)).within(ends - started)
     with no_garbage_collection():
-        warm_up([*pairs.values(), connected.control], lambda: clock() - started < allowed * WARM_UP_SHARE)
+        warm_up([*pairs.values(), connected.control], lambda: clock() - started < allowed.seconds * WARM_UP_SHARE)
         number = 0
-        while (waiting := [key for key in pairs if comparisons[key].open]) and clock() - started < allowed:
+        while (waiting := [key for key in pairs if comparisons[key].open]) and clock() - started < allowed.seconds:
             order.shuffle(waiting)
             null = turn(connected.control, number)
             for key in waiting:
@@ -74,7 +76,7 @@ def measure_pairs(
                 comparisons[key].add(*seconds, null)
                 comparisons[key].look()
             number += 1
-    return {key: one.stop(f"the cap of {format_seconds(allowed)} was reached") for key, one in comparisons.items()}
+    return {key: one.stop(f"{allowed.words} reached") for key, one in comparisons.items()}
 
 
 def turn(pair: Pair, number: int) -> tuple[float, float]:

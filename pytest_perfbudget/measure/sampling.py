@@ -33,6 +33,17 @@ class Cap:
     seconds: float = 3.0
     words: str = "the cap of 3 s was"
 
+    @classmethod
+    def of(cls, seconds: float) -> Cap:
+        return cls(seconds, f"the cap of {format_seconds(seconds)} was")
+
+    def within(self, left: float) -> Cap:
+        """The same, where the run may measure for ``left`` seconds more, none if it is below 0."""
+        if left >= self.seconds:
+            return self
+        left = max(left, 0.0)
+        return Cap(left, f"the cap of {format_seconds(left)}, what is left of measure_cap, was")
+
 
 CAP = Cap()
 WARM_UP = 12

@@ -141,9 +141,7 @@ def _sampled(query: QueryEvidence, allowed: Mapping[str, float], place: Place) -
 
 def capped(left: float) -> Cap:
     """The cap of one statement, where the run may measure for ``left`` seconds more."""
-    if left >= CAP.seconds:
-        return CAP
-    return Cap(left, f"the cap of {format_seconds(left)}, what is left of measure_cap, was")
+    return CAP.within(left)
 
 
 def _finding(query: QueryEvidence, limit: Limit, decision: Decision, sampled: Sampled) -> Finding:

@@ -100,8 +100,8 @@ def _compare(
         gated = sides.keys() - _reported(asked, partners, evidence, reference.given)
         words = f"timing {len(sides)} statements against {reference.commit}"
         try:
-            with place.progress(words), place.undisturbed():
-                outcomes, failed = _timed(layout, sides, asked, gated, reference.commit.ref)
+            with place.progress(words), place.undisturbed() as left:
+                outcomes, failed = _timed(layout, sides, asked, gated, reference.commit.ref, perf_counter() + left)
         except DisturbedError as error:
             outcomes, failed = {}, dict.fromkeys(sides, error.what)
         why |= failed
@@ -110,8 +110,9 @@ def _compare(
             compared[key] = Compared(str(reference.commit), layout.name, outcome, key in gated, *p50, record)
     findings = [unjudged(asked[key].query, asked[key].slowdown, words) for key, words in why.items()]
     found = [slower(asked[key].query, asked[key].slowdown, one) for key, one in compared.items()]
+    executed = {key for key in compared if all(sides[key].taken)}  # the time was not over before
     queries = tuple(
-        replace(query, against=against(reference.commit.id, compared[query.key])) if query.key in compared else query
+        replace(query, against=against(reference.commit.id, compared[query.key])) if query.key in executed else query
         for query in evidence.queries
     )
     return replace(evidence, queries=queries), (*findings, *filter(None, found))
@@ -162,7 +163,12 @@ def _reported(
 
 
 def _timed(
-    layout: Layout, sides: Mapping[str, Sides], asked: Mapping[str, Asked], gated: Collection[str], ref: str
+    layout: Layout,
+    sides: Mapping[str, Sides],
+    asked: Mapping[str, Asked],
+    gated: Collection[str],
+    ref: str,
+    ends: float,
 ) -> tuple[dict[str, Outcome], dict[str, str]]:
     """The outcome of each statement, or why there is none: it is refused now, or in the middle of its rounds."""
     import psycopg
@@ -170,27 +176,29 @@ def _timed(
     why = refused(layout, sides, (f"at {ref}", "here"))
     sides = {key: one for key, one in sides.items() if key not in why}
     try:
-        return _measured(layout, sides, asked, gated), why
+        return _measured(layout, sides, asked, gated, ends), why
     except psycopg.Error as error:
         words = f"the comparison was broken off: {str(error).splitlines()[0]}"
         return {}, why | dict.fromkeys(sides, words)
 
 
 def _measured(
-    layout: Layout, sides: Mapping[str, Sides], asked: Mapping[str, Asked], gated: Collection[str]
+    layout: Layout, sides: Mapping[str, Sides], asked: Mapping[str, Asked], gated: Collection[str], ends: float
 ) -> dict[str, Outcome]:
     regress = {key: asked[key].slowdown.share for key in sides if key in gated}
     reported = dict.fromkeys((key for key in sides if key not in gated), ANY)
-    outcomes = regressions(_measure(layout, sides), regress, sleep) if regress else {}
-    looks = _measure(layout, sides, REPORTED_CAP)(reported) if reported else {}
+    outcomes = regressions(_measure(layout, sides, ends=ends), regress, sleep) if regress else {}
+    looks = _measure(layout, sides, REPORTED_CAP, ends)(reported) if reported else {}
     return outcomes | {key: Outcome(Verdict.SAME, str(look.change), look) for key, look in looks.items()}
 
 
-def _measure(layout: Layout, sides: Mapping[str, Sides], cap: float = CAP) -> Measure:
+def _measure(layout: Layout, sides: Mapping[str, Sides], cap: float = CAP, ends: float = math.inf) -> Measure:
+    """No round begins when the clock is at ``ends``."""
+
     def fresh(keys: frozenset[str]) -> AbstractContextManager[Connected]:
         return connected(layout, {key: sides[key] for key in sides if key in keys})
 
     order = Random(0)  # noqa: S311 - of the executions
     if isinstance(layout, TwoDatabases):
-        return over_fresh_pairs(fresh, perf_counter, order, cap * FRESH)
-    return on_one_connection(fresh, perf_counter, order, cap)
+        return over_fresh_pairs(fresh, perf_counter, order, cap * FRESH, ends)
+    return on_one_connection(fresh, perf_counter, order, cap, ends)

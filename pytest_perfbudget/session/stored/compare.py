@@ -135,7 +135,7 @@ def _figure(query: QueryEvidence, place: Place, ends: float) -> Figure:
                 yield Beside(Unhindered(calls, clock), references)
 
     try:
-        return figure(fresh, perf_counter, Random(0), capped(max(ends - perf_counter(), 0.0)))  # noqa: S311 - an order
+        return figure(fresh, perf_counter, Random(0), capped(ends - perf_counter()))  # noqa: S311 - an order
     except psycopg.Error as error:
         return Figure(None, 0, f"it could not be executed again: {str(error).splitlines()[0]}")
     except DisturbedError as error:

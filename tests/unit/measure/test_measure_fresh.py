@@ -136,6 +136,16 @@ def test_a_statement_of_2_s_is_warmed_up_for_a_third_of_the_cap_and_counts_as_lo
     assert len(server.counted) in (2, 3)
 
 
+def test_no_pair_is_opened_once_the_run_may_measure_no_more() -> None:
+    server = Server(a=1.0)
+    measure = over_fresh_pairs(server.fresh, server.clock, Random(1), 60.0, ends=0.5)
+    assert measure({"a": 0.1})["a"].reason == "the cap of 500 ms, what is left of measure_cap, was reached"
+    assert 0.5 <= server.now < 0.51
+    before = len(server.opened)
+    look = measure({"a": 0.1})["a"]
+    assert (look.step, look.change.n, len(server.opened)) == (Step.UNJUDGED, 0, before)
+
+
 def test_where_the_cap_comes_before_a_round_nothing_counts() -> None:
     server = Server(a=1.0)
     server.seconds = 40.0

@@ -183,6 +183,16 @@ def test_the_cap_is_for_each_statement() -> None:
     assert 6.0 <= server.clock.now <= 6.0 + 0.2 * 4 + 0.1
 
 
+def test_no_round_begins_once_the_run_may_measure_no_more() -> None:
+    server = Server({"a": (0.2, 0.25)}, {"a": (0.2, 0.25)})
+    measure = on_one_connection(server.fresh, server.clock, Random(1), ends=1.0)
+    assert measure({"a": 0.1})["a"].reason == "the cap of 1 s, what is left of measure_cap, was reached"
+    assert 1.0 <= server.clock.now <= 1.0 + 0.45 + 0.1
+    before = len(server.done)
+    look = measure({"a": 0.1})["a"]
+    assert (look.step, look.change.n, len(server.done)) == (Step.UNJUDGED, 0, before)
+
+
 def test_warm_up_takes_no_more_than_its_share() -> None:
     server = Server({"a": (0.6, 0.6)})
     looks = measured(server, a=0.1)

@@ -98,7 +98,7 @@ def compared(
     now: TestEvidence,
     reference: Reference | None,
     disturbed: str | None = None,
-    undisturbed: Callable[[], Any] = nullcontext,
+    undisturbed: Callable[[], Any] = lambda: nullcontext(300.0),
 ) -> tuple[TestEvidence, tuple[Finding, ...]]:
     place: Any = SimpleNamespace(undisturbed=undisturbed, progress=lambda what: nullcontext())
     given: Any = reference
@@ -208,6 +208,21 @@ def test_a_write_is_timed_where_the_budget_says_so(executing: Any) -> None:
     after, found = compared(held(writes=True), evidence(statement("DELETE FROM orders")), Reference(statement()))
     assert found == ()
     assert after.queries[0].against
+
+
+@pytest.mark.parametrize("left", [0.1, 1.0])
+def test_no_more_is_measured_than_the_run_may(executing: Any, monkeypatch: pytest.MonkeyPatch, left: float) -> None:
+    """Each execution takes 50 ms; either side of both statements is executed once before anything is timed."""
+    edited, other = statement(SQL + " LIMIT 5"), statement("SELECT count(*) FROM orders", "count")
+    done = executing(lambda sql: 0.06 if sql == edited.sql else 0.05)
+    monkeypatch.setattr(compare, "perf_counter", lambda: 0.05 * len(done))
+    now, reference = evidence(edited, other), Reference(statement(), other)
+    after, found = compared(held(), now, reference, None, lambda: nullcontext(left))
+    (said,) = (one for one in found if one.query == now.queries[0].key)
+    assert said.verdict is Verdict.UNJUDGED
+    assert "what is left of measure_cap, was reached" in said.message
+    assert len(done) <= max(left / 0.05, 4) + 4
+    assert [query.against is not None for query in after.queries] == [left == 1.0, False]
 
 
 def test_an_error_in_the_middle_leaves_every_statement_unjudged(executing: Any) -> None:

@@ -211,5 +211,5 @@ def test_an_error_is_told() -> None:
 
 def test_the_cap_of_the_run_is_named_where_it_is_the_smaller() -> None:
     assert capped(3.0).words == "the cap of 3 s was"
-    assert capped(0.5).seconds == 0.5
+    assert (capped(0.5).seconds, capped(-0.5).seconds) == (0.5, 0.0)
     assert capped(0.5).words == "the cap of 500 ms, what is left of measure_cap, was"
