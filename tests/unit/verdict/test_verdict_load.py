@@ -6,7 +6,7 @@ from itertools import count
 
 from pytest_perfbudget.budgets.budget import Budget, Limit
 from pytest_perfbudget.errors import At
-from pytest_perfbudget.measure.load import CpuTime, cpu_time
+from pytest_perfbudget.measure.cpu import CpuTime, cpu_time
 from pytest_perfbudget.measure.sampling import Decision, Sampled, State
 from pytest_perfbudget.model import Verdict
 from pytest_perfbudget.model.resources import MemoryUse
@@ -64,7 +64,7 @@ def test_cpu_time() -> None:
 def test_a_cpu_time_that_is_always_nothing_is_no_figure() -> None:
     """It is infinite, which JSON does not know: the report of the run could not be written."""
     clock = count()
-    measured = cpu_time(lambda: lambda number: 0.0, CPU.value, lambda: next(clock) * 0.01)
+    measured = cpu_time(lambda: lambda number: 0.0, CPU.value, lambda: next(clock) * 0.01, lambda seconds: None)
     used, finding = check_cpu(CPU, measured)
     assert (used, finding.verdict) == (None, Verdict.UNJUDGED)
     assert re.fullmatch(r"cpu\.per_call: the system told no CPU time of \d+ calls", finding.message)
