@@ -23,6 +23,8 @@ from pytest_perfbudget.cache.queries.state import Place, State
 from pytest_perfbudget.cache.queries.steps import Ask, Sql, Steps, Unreachable, Wait
 
 _POLL = 0.005  # seconds between looks at an entry that another caller is making
+_NONE = "none"
+"""A key that there never is: what has become a replica refuses to delete it, and what is full does not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +150,7 @@ def _granted(state: State, began: float) -> Steps[Place | None]:
         return another
     if found["debts"]:
         yield from _pay(place.server, found["debts"])
+    yield Ask(place.server, "DEL", (_NONE,))
     state.grant(place, until)
     return place
 

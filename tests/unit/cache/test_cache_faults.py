@@ -106,6 +106,21 @@ def test_a_redis_that_is_full_is_no_reason_for_stale_rows(cache: QueryCache, red
     assert cache.report()["hits"] == 1
 
 
+def test_a_redis_that_has_become_a_replica_gives_no_hits(cache: QueryCache, redis: Redis, pool: ConnectionPool) -> None:
+    """Its master, which writers have marked meanwhile, is not to be reached from it."""
+    assert cache.fetch(ALL) == cache.fetch(ALL)
+    redis.replicaof("127.0.0.1", 1)
+    try:
+        with pool.connection() as connection:  # as one that marks counters of the master
+            connection.execute("DELETE FROM items WHERE id > 1")
+        time.sleep(0.25)
+        assert cache.fetch(ALL) == cache.fetch(ALL) == [(1, "item 1")]
+        assert cache.report()["hits"] == 1
+        assert "read only replica" in str(cache.report()["redis"])
+    finally:
+        redis.replicaof("NO", "ONE")
+
+
 def test_a_redis_that_does_not_answer_delays_one_statement(pool: ConnectionPool) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"redis://127.0.0.1:{silent.getsockname()[1]}"
