@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from psycopg import pq
+from psycopg import Error, pq
 
 from pytest_perfbudget.cache.queries import commits, covering, dependencies, entries, questions, versions
 from pytest_perfbudget.cache.queries.calls import Call, Parameters
@@ -14,7 +14,7 @@ from pytest_perfbudget.cache.queries.state import Place, State
 from pytest_perfbudget.cache.queries.steps import Ask, Sql, Steps, Turn, Unreachable
 
 _ANNOUNCED = (Sql("BEGIN"), Sql(covering.ANNOUNCE))
-_READ = Sql(questions.READ, often=True)
+_READ, _COMMIT = Sql(questions.READ_ONLY, often=True), Sql("COMMIT")
 _SCANS = (Sql("SAVEPOINT asked"), Sql(questions.SCANS), Sql("ROLLBACK TO SAVEPOINT asked"))
 """Of each table in this transaction, and in earlier ones not yet reported; no lock is kept."""
 
@@ -73,23 +73,30 @@ def kept(state: State, place: Place, call: Call, bases: Bases | None) -> Steps[p
         return (yield from run(state, call))
     state.count("executed")
     began = state.clock()
-    executed = yield from (_with_functions if known.functions else _executed)(call)
+    try:
+        executed = yield from (_with_functions if known.functions else _executed)(call)
+    except Error as error:
+        if questions.WROTE not in str(error):
+            raise
+        yield Sql("ROLLBACK")
+        state.remember(call.fingerprint, replace(known, refusal="it writes"))
+        return (yield from run(state, call))
     took = state.clock() - began
     held, read = executed.held, executed.read
     if not held <= known.seen:
         known = yield from dependencies.add(state, call, known, held)
-    yield from commits.commit(state) if read["xid"] else _ended()
     found = bases.of([int(one) for one in known.counters if one != versions.SCHEMA and int(one) in held])
-    if found and not read["xid"] and read["session"] == place.session and not known.refusal:
+    if found and read["session"] == place.session and not known.refusal:
         yield from _kept(state, place, call, executed.result, found, took)
     return executed.result
 
 
 def _executed(call: Call) -> Steps[Executed]:
-    """In a transaction that is left open. Its snapshot is taken by the server when the turn has arrived there, after
-    the counters were read; and what it has read is asked when it has ended, and holds its locks still."""
+    """In a transaction of one turn. Its snapshot is taken by the server when the turn has arrived there, after the
+    counters were read; and what it has read is asked when it has ended, and holds its locks still. One that has written
+    is not committed: that is to be announced before."""
     statement = Sql(call.text, call.parameters, own=False)
-    _, result, read = yield Turn((Sql(questions.BEGIN), statement, _READ))
+    _, result, read, _ = yield Turn((Sql(questions.BEGIN), statement, _READ, _COMMIT))
     return Executed(result, questions.value(read))
 
 
@@ -97,14 +104,10 @@ def _with_functions(call: Call) -> Steps[Executed]:
     """The same, between two looks at the scans of each table."""
     statement = Sql(call.text, call.parameters, own=False)
     begin = (Sql(questions.BEGIN), Sql(questions.ALONE))
-    *_, before, _, result, read, _, after, _ = yield Turn((*begin, *_SCANS, statement, _READ, *_SCANS))
+    *_, before, _, result, read, _, after, _, _ = yield Turn((*begin, *_SCANS, statement, _READ, *_SCANS, _COMMIT))
     scans = questions.value(before)
     scanned = frozenset(int(one) for one, number in questions.value(after).items() if number != scans.get(one, 0))
     return Executed(result, questions.value(read), scanned)
-
-
-def _ended() -> Steps[None]:
-    yield Sql("COMMIT")
 
 
 def _kept(

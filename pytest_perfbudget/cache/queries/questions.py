@@ -95,6 +95,12 @@ READ = f"""SELECT json_build_object('xid', pg_current_xact_id_if_assigned()::tex
 {_HELD})::text"""
 """What the transaction's statement has read, by the locks it holds."""
 
+WROTE = "perfbudget_cache: nobody has announced it, wrote"
+READ_ONLY = READ.replace(
+    "pg_current_xact_id_if_assigned()::text", f"('{WROTE} ' || pg_current_xact_id_if_assigned()::text)::int"
+)
+"""The same, and an error that says :data:`WROTE` where the transaction has written: what follows is not executed."""
+
 
 def _keyed(relation: str) -> str:
     """Whether every change of rows of a relation tells its keys: all three triggers are in force, and its rows are in
