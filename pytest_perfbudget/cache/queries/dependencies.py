@@ -14,7 +14,7 @@ from pytest_perfbudget.cache.queries import generic, keys, questions, versions
 from pytest_perfbudget.cache.queries.calls import CLOCK, Call
 from pytest_perfbudget.cache.queries.keys import Keyed
 from pytest_perfbudget.cache.queries.state import Known, Place, State
-from pytest_perfbudget.cache.queries.steps import Sql, Steps, Turn
+from pytest_perfbudget.cache.queries.steps import Sql, Steps, Turn, Wait
 
 _CALLED = re.compile(r'(?:"([^"]+)"|\b([A-Za-z_\x80-\U0010ffff][\w$]*))\s*\(')
 _MOVING = re.compile(
@@ -35,6 +35,7 @@ _SETTINGS_ONLY = frozenset((
 # fmt: on
 """Built-in functions that are stable only because the session's settings matter; those are in an entry's name."""
 
+_POLL = 0.005  # seconds between looks at what another caller learns
 _KEPT, _PASSED = "rpm", "iIvtc"
 """Kinds of relations that have counters, and those that hold nothing of their own."""
 
@@ -57,14 +58,29 @@ def of_keys(state: State, call: Call, known: Known) -> Keyed | None:
 
 
 def learned(state: State, call: Call, known: Known | None, place: Place, schema: str) -> Steps[bool]:
-    """Whether something had to be learned under this base of the schema: then it is to be looked at again."""
-    if new := not known or known.schema != schema:
-        known = yield from learn(state, call, schema)
-    assert known
-    if known.keyed and not known.functions and not known.refusal and not of_keys(state, call, known):
-        yield from generic.learn(state, call, known, place.session)
+    """Whether something had to be learned under this base of the schema: then it is to be looked at again. One caller
+    of a process learns a statement, the others wait for it."""
+    new = not known or known.schema != schema
+    if not (new or _keys_lack(state, call, known)):
+        return False
+    if not state.learns(call.fingerprint):
+        end = state.clock() + state.settings.flight
+        while state.learning(call.fingerprint) and state.clock() < end:
+            yield Wait(_POLL)
         return True
-    return new
+    try:
+        if new:
+            known = yield from learn(state, call, schema)
+        if known and _keys_lack(state, call, known):
+            yield from generic.learn(state, call, known, place.session)
+    finally:
+        state.has_learned(call.fingerprint)
+    return True
+
+
+def _keys_lack(state: State, call: Call, known: Known | None) -> bool:
+    """Whether its tables have keys, and it is not known whether the call is one of some keys."""
+    return bool(known and known.keyed and not known.functions and not known.refusal and not of_keys(state, call, known))
 
 
 def learn(state: State, call: Call, schema: str) -> Steps[Known]:

@@ -23,6 +23,8 @@ from pytest_perfbudget.cache.queries.state import Place, State
 from pytest_perfbudget.cache.queries.steps import Ask, Sql, Steps, Unreachable, Wait
 
 _POLL = 0.005  # seconds between looks at an entry that another caller is making
+_LESSONS = 4
+"""Times that something is learned of a statement, by this caller or one that it waited for, or the schema changes."""
 _NONE = "none"
 """A key that there never is: what has become a replica refuses to delete it, and what is full does not."""
 
@@ -164,7 +166,7 @@ def _pay(server: str, debts: list[tuple[int, list[str]]]) -> Steps[None]:
 def _bases(state: State, place: Place, call: Call) -> Steps[Bases | None]:
     """The bases of all it depends on, learned anew for another schema; None where results are not kept now."""
     life = int(state.settings.ttl * 1000)
-    for _ in range(3):
+    for _ in range(_LESSONS):
         known = state.known(call.fingerprint)
         depends = dependencies.counters(state, call, known)
         tables = tuple(table for table, names in depends.items() if table not in names)

@@ -107,6 +107,8 @@ class State:
     """The counters of calls, as they were last named: nothing that matters depends on them being the right ones."""
     _renewed: float = float("-inf")
     """The end of the licence that somebody renews, or has."""
+    _learning: set[str] = field(default_factory=set)
+    """Fingerprints of the statements that somebody learns."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def count(self, what: str, answered: str = "") -> None:
@@ -141,6 +143,21 @@ class State:
         with self._lock:
             if until > self.granted[1]:
                 self.granted = (place, until)
+
+    def learns(self, fingerprint: str) -> bool:
+        """Whether this caller learns the statement, as nobody else does: :meth:`has_learned` ends it."""
+        with self._lock:
+            first = fingerprint not in self._learning
+            self._learning.add(fingerprint)
+        return first
+
+    def learning(self, fingerprint: str) -> bool:
+        """Whether somebody does."""
+        return fingerprint in self._learning
+
+    def has_learned(self, fingerprint: str) -> None:
+        with self._lock:
+            self._learning.discard(fingerprint)
 
     def known(self, fingerprint: str) -> Known | None:
         return self._known.get(fingerprint)

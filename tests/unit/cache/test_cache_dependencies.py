@@ -12,8 +12,10 @@ from psycopg_pool import ConnectionPool
 from redis import Redis
 
 from pytest_perfbudget.cache import QueryCache, Settings
-from pytest_perfbudget.cache.queries import questions
-from pytest_perfbudget.cache.queries.state import Known, State
+from pytest_perfbudget.cache.queries import dependencies, questions
+from pytest_perfbudget.cache.queries.calls import Call
+from pytest_perfbudget.cache.queries.state import Known, Place, State
+from pytest_perfbudget.cache.queries.steps import Turn, Wait
 
 SCHEMA = """
 CREATE TABLE items (id int PRIMARY KEY, tenant text, made timestamptz DEFAULT now());
@@ -218,3 +220,31 @@ def test_nobody_sees_a_statement_of_which_functions_are_not_known_yet(
     monkeypatch.setattr(State, "remember", remember)
     cache.fetch("SELECT clock_timestamp() FROM items WHERE id = 1")
     assert remembered == [("it may call clock_timestamp(), which is not immutable", False)]
+
+
+def test_one_caller_learns_a_statement_and_the_others_wait() -> None:
+    """One that is cancelled leaves it to the next."""
+    state = State(Settings(), lambda: 0.0, lambda: 0.0)
+    learner, other, next_ = (
+        dependencies.learned(state, Call("SELECT 1", None, "same", name), None, Place("server", "session"), "schema")
+        for name in ("one", "two", "three")
+    )
+    assert isinstance(next(learner), Turn)
+    assert [isinstance(next(other), Wait) for _ in range(3)] == [True] * 3
+    learner.close()
+    with pytest.raises(StopIteration) as ended:
+        next(other)
+    assert ended.value.value is True
+    assert isinstance(next(next_), Turn)
+    next_.close()
+
+
+def test_nobody_waits_longer_for_another_one_than_for_an_execution() -> None:
+    now = [0.0]
+    state = State(Settings(flight=5), lambda: now[0], lambda: 0.0)
+    assert state.learns("same")
+    waiting = dependencies.learned(state, Call("SELECT 1", None, "same", ""), None, Place("", ""), "schema")
+    assert isinstance(next(waiting), Wait)
+    now[0] = 5.0
+    with pytest.raises(StopIteration):
+        next(waiting)
