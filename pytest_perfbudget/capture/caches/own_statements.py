@@ -13,8 +13,8 @@ from pytest_perfbudget.pool.patching import Patches
 
 _PLACE = "pytest_perfbudget.cache.queries."
 _METHODS = (
-    ("cached", "QueryCache", "_sent"),
-    ("cached_async", "AsyncQueryCache", "_sent"),
+    ("driving", "Driving", "_sent"),
+    ("driving_async", "AsyncDriving", "_sent"),
     ("writer", "Writer", "_plain"),
     ("writer_async", "AsyncWriter", "_plain"),
 )
