@@ -147,9 +147,10 @@ def test_what_is_left_when_all_are_killed_is_swept_by_the_next_run(cache: Path) 
         with contextlib.suppress(ProcessLookupError):  # a backend that ended since
             os.kill(pid, signal.SIGKILL)
     run.end(signal.SIGKILL)
-    free = locks.lock(run.folder.alive, 20)
-    assert free is not None
-    os.close(free)
+    with contextlib.suppress(FileNotFoundError):  # the run of another worker was the next one
+        free = locks.lock(run.folder.alive, 20)
+        assert free is not None
+        os.close(free)
     start(cache=str(cache)).close()
     assert not run.folder.path.exists()
 
