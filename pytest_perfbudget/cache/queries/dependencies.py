@@ -96,7 +96,7 @@ def learn(state: State, call: Call, schema: str) -> Steps[Known]:
         questions.value(read)["held"],
         questions.value(defined),
     )
-    texts = (plan.replace('"', '"'), call.text, *definitions)
+    texts = (plan.replace('\\"', '"'), call.text, *definitions)
     called = {name for text in texts for match in _CALLED.findall(text) for name in match}
     functions = Sql(questions.FUNCTIONS, (sorted({n.lower() for n in called} | called),))
     found, kinds = map(questions.value, (yield Turn((functions, Sql(questions.RELATIONS, (held,))))))

@@ -248,3 +248,19 @@ def test_nobody_waits_longer_for_another_one_than_for_an_execution() -> None:
     now[0] = 5.0
     with pytest.raises(StopIteration):
         next(waiting)
+
+
+def test_a_quoted_function_that_only_the_plan_names_is_seen(
+    pool: ConnectionPool, redis_url: str, direct: psycopg.Connection[Any]
+) -> None:
+    """The body of a function in SQL stands in the plan, with its quotes escaped there."""
+    direct.execute("""CREATE FUNCTION "My Clock"() RETURNS timestamptz VOLATILE LANGUAGE plpgsql
+        AS 'BEGIN RETURN clock_timestamp(); END'""")
+    direct.execute("""CREATE FUNCTION clocked() RETURNS timestamptz LANGUAGE sql AS 'SELECT "My Clock"()'""")
+    cache = QueryCache(redis_url, pool, Settings(pure=frozenset({"clocked"})))
+    cache.install()
+    try:
+        assert len({cache.fetch("SELECT clocked() FROM items WHERE id = 1")[0] for _ in range(3)}) == 3
+        assert "kept" not in cache.report()
+    finally:
+        cache.close()
