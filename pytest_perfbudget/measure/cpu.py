@@ -62,11 +62,8 @@ def cpu_time(
 
 def lesser(first: CpuTime, second: CpuTime) -> CpuTime:
     """Of two moments; ``beyond`` if both were, else what the second one was."""
-    least, n, connections = (
-        min(first.seconds, second.seconds),
-        first.n + second.n,
-        first.connections + second.connections,
-    )
+    least = min(first.seconds, second.seconds)
+    n, connections = first.n + second.n, first.connections + second.connections
     if first.state is second.state is State.BEYOND:
         return CpuTime(least, n, connections, State.BEYOND, _rests(n, connections))
     reason = f"{format_seconds(first.seconds)} once, {format_seconds(APART)} later {second.reason}"
