@@ -96,15 +96,25 @@ def sent_many(call: Call, cursor: Any, query: Any, sets: Counted, returning: obj
 def failed(call: Call, cursor: Any, error: BaseException, query: Any) -> None:
     """The driver's method raised. What never left (a wrong placeholder, a closed cursor) was no statement."""
     explain(error)
+    if call.owed and _awaited(call, cursor):
+        sent(call, cursor, query)
+        return
     call.duration = perf_counter() - call.started
     call.owed = 0
     state = getattr(error, "sqlstate", None)
-    call.error = _named(error)
+    call.error = call.error or _named(error)
     call.sent = state is not None or call.converted is not None
     if call.sent:
         call.take()
         call.query = call.query or client_text(query, cursor)
     call.converted = None
+
+
+def _awaited(call: Call, cursor: Any) -> bool:
+    """Whether a statement of a pipeline whose method raised has its result still to come: the error is that of one
+    before it, which had arrived by then."""
+    pipeline = getattr(cursor.connection, "_pipeline", None)
+    return call.converted is not None and not pgconn_of(cursor).status and outstanding(pipeline)
 
 
 class Counted:

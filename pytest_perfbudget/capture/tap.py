@@ -51,11 +51,14 @@ class Tap(Portals):
             self.application(result)
 
     def failed(self, cursor: Any, error: str) -> None:
-        """A statement of a pipeline, of which nothing else comes: the first of this cursor that waits."""
-        for call in self._waiting:
+        """A statement of a pipeline, of which nothing else comes: the first of this cursor that waits, else the one
+        whose method has not returned yet."""
+        current = CURRENT.get()
+        for call in (*self._waiting, *filter(None, [current])):
             if call.cursor is not None and call.cursor() is cursor:
                 call.error, call.owed = error, 0
-                self._waiting.remove(call)
+                if call is not current:
+                    self._waiting.remove(call)
                 return
 
     def enter(self, recording: Recording) -> None:

@@ -4,6 +4,7 @@ import inspect
 import threading
 from contextlib import suppress
 from pathlib import Path
+from select import select
 from time import sleep
 
 import psycopg
@@ -226,11 +227,18 @@ def test_an_error_reaches_the_application_as_it_is(hub: Hub, dsn: str) -> None:
     assert len(after.plans) == 1
 
 
-def test_a_statement_that_fails_in_a_pipeline_has_its_error(hub: Hub, dsn: str) -> None:
+@pytest.mark.parametrize("arrived", [False, True])
+def test_a_statement_that_fails_in_a_pipeline_has_its_error(hub: Hub, dsn: str, arrived: bool) -> None:
+    """Also where the error has arrived before the next statement is sent: that one's method raises it then."""
     with connect(dsn) as connection:
         with suppress(psycopg.Error), connection.pipeline():
-            for statement, value in ((ONE, 7), ("SELECT 1 / %s", 0), (ONE, 8)):
-                connection.execute(statement, (value,))
+            first = connection.execute(ONE, (7,))
+            if arrived:
+                first.fetchone()
+            connection.execute("SELECT 1 / %s", (0,))
+            if arrived:
+                assert select([connection], [], [], 10)[0]
+            connection.execute(ONE, (8,))
         connection.execute(ONE, (9,))
     statements = hub.stop()
     assert [statement.error for statement in statements] == [None, "22012", "PipelineAborted", None]
