@@ -14,7 +14,7 @@ from headline import figures
 from headline.clients import PROCESSES
 from headline.figures import Row, Without
 from headline.rounds import Outcome
-from headline.seeded import MEMORY
+from headline.seeded import MEMORY, RETURNED
 from pytest_perfbudget.postgres.profiles.machine import detect
 from pytest_perfbudget.units import format_bytes
 
@@ -65,6 +65,7 @@ class Document:
     postgres: str
     redis: str
     tuned: list[str]
+    environment: dict[str, str]
 
     @property
     def ok(self) -> bool:
@@ -96,6 +97,7 @@ def of(outcome: Outcome) -> Document:
         postgres=outcome.postgres,
         redis=outcome.redis,
         tuned=outcome.tuned,
+        environment=RETURNED,
     )
 
 

@@ -25,6 +25,10 @@ CORES, CONNECTIONS = 2, 40
 UNSUBSCRIBED = "ALTER SYSTEM SET max_logical_replication_workers = '0';"
 """Nothing is subscribed to: no process that looks for subscriptions."""
 
+RETURNED = {"MALLOC_MMAP_THRESHOLD_": "131072", "MALLOC_TRIM_THRESHOLD_": "131072"}
+"""Of the tuned servers' environment: glibc's thresholds as they are at the start. It raises both once a large block was
+freed, and a backend then keeps megabytes that it has freed (mallopt(3), M_MMAP_THRESHOLD)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Fleet:
@@ -42,13 +46,13 @@ def fleet(businesses: int) -> Iterator[Fleet]:
     """All four running, for the time of a run."""
     with made() as plain, ExitStack() as stack:
         _seed(plain, businesses)
-        indexed = plain.copy(plain.data.with_name("indexed"))
+        indexed = plain.copy(plain.data.with_name("indexed"), {})
         with indexed.running() as server, server.connected() as connection:
             _execute(connection, _indexes())
             _settled(connection)
         clusters, tuned = {}, []
         for has_indexes, one in ((False, plain), (True, indexed)):
-            clusters[True, has_indexes] = one.copy(one.data.with_name(f"{one.data.name}-tuned"))
+            clusters[True, has_indexes] = one.copy(one.data.with_name(f"{one.data.name}-tuned"), RETURNED)
             clusters[False, has_indexes] = one
             tuned = _tune(clusters[True, has_indexes])
         yield Fleet({pair: stack.enter_context(one.running()) for pair, one in clusters.items()}, tuned)

@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -28,11 +28,13 @@ DATABASE = "classification"
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """A data folder and the programs it is run with; as initdb made it, until somebody says ALTER SYSTEM."""
+    """A data folder and the programs it is run with; as initdb made it, until somebody says ALTER SYSTEM. ``environ``
+    are the environment variables of its server beside the usual ones."""
 
     data: Path
     programs: Path
     user: ServerUser
+    environ: Mapping[str, str] = field(default_factory=dict)
     run: str = field(default_factory=lambda: uuid.uuid4().hex)
     name: str = "a server of the headline"
 
@@ -41,7 +43,8 @@ class Cluster:
 
     @contextlib.contextmanager
     def launching(self, folder: RunFolder) -> Iterator[Launch]:
-        yield Launch([str(self.programs / "postgres"), "-D", str(self.data), *programs.listen(folder)], self.data)
+        command = [str(self.programs / "postgres"), "-D", str(self.data), *programs.listen(folder)]
+        yield Launch(command, self.data, environ={**ENVIRONMENT, **self.environ})
 
     def reach(self, folder: RunFolder) -> psycopg.Connection | None:
         return programs.reach(folder)
@@ -59,10 +62,10 @@ class Cluster:
             share.client.close()
             share.leave()
 
-    def copy(self, data: Path) -> Cluster:
+    def copy(self, data: Path, environ: Mapping[str, str]) -> Cluster:
         """A server that is stopped, on another folder."""
         subprocess.run(["/bin/cp", "-a", "--reflink=auto", self.data, data], check=True)
-        return Cluster(data, self.programs, self.user)
+        return Cluster(data, self.programs, self.user, environ)
 
 
 @dataclass(frozen=True, slots=True)

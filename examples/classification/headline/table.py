@@ -88,6 +88,7 @@ def _basis(document: Document) -> Iterator[str]:
     versions = f"PostgreSQL {document.postgres}, Valkey {document.redis}"
     yield f"{load.rounds} rounds in turns, {load.seconds:g} s each; {versions}"
     yield f"{document.machine}; both sides durable (fsync), on a socket"
+    yield f"environment of the tuned server: {' '.join('='.join(one) for one in document.environment.items())}"
     before, after = map(format_seconds, document.client_cpu)
     yield f"CPU is that of the servers, Redis included; the clients' own is in no row: {before} and {after} per request"
     for error, times in document.failed.items():

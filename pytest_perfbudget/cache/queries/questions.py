@@ -192,8 +192,8 @@ RUNNING = "in progress"
 """What pg_xact_status says of a transaction that has not ended."""
 
 _OLDEST = """coalesce((SELECT one FROM pg_snapshot_xip(pg_current_snapshot()) AS one WHERE NOT EXISTS
-        (SELECT FROM pg_locks l JOIN pg_stat_activity a USING (pid) WHERE l.locktype = 'transactionid' AND l.granted
-            AND l.mode = 'ExclusiveLock' AND l.transactionid = one::xid
+        (SELECT FROM pg_locks l JOIN pg_stat_get_activity(NULL) a USING (pid)
+            WHERE l.locktype = 'transactionid' AND l.granted AND l.mode = 'ExclusiveLock' AND l.transactionid = one::xid
             AND a.datid <> (SELECT oid FROM pg_database WHERE datname = current_database()))
         ORDER BY one LIMIT 1), pg_snapshot_xmax(pg_current_snapshot()))::text"""
 """Of the transactions that run, unless a lock proves one to be of another database: that changes no counter of ours,
