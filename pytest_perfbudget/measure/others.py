@@ -65,13 +65,15 @@ def without_others(sampled: Sampled, shared: Shared, most: float = math.inf) -> 
     """``sampled``, with each ``beyond`` made ``undecided`` that might not be one without others: what was sampled might
     have taken 1/:func:`faster` of the time, a median at least 1/``most`` of it."""
     decisions = {
-        key: _unless(decision, shared, most if key == "p50" else math.inf) if key in sampled.beyond else decision
+        key: unless_others(decision, shared, most if key == "p50" else math.inf)
         for key, decision in sampled.decisions.items()
     }
     return replace(sampled, decisions=decisions)
 
 
-def _unless(decision: Decision, shared: Shared, most: float) -> Decision:
-    if decision.lower / min(faster(shared), most) > decision.allowed:
+def unless_others(decision: Decision, shared: Shared, most: float = math.inf) -> Decision:
+    """``decision``; undecided where it is that the limit is exceeded, and 1/:func:`faster` of the time (at least
+    1/``most``) might not exceed it."""
+    if decision.state is not State.BEYOND or decision.lower / min(faster(shared), most) > decision.allowed:
         return decision
     return replace(decision, state=State.UNDECIDED, reason=f"{decision.reason}, but {meanwhile(shared)}")

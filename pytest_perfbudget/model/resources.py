@@ -42,6 +42,10 @@ class Shared:
     of: float = 0.0
 
 
+ALONE = Shared()
+"""Nobody else is known of."""
+
+
 @dataclass(frozen=True, slots=True)
 class MemoryUse:
     """The most ``peak`` bytes that the backends of a test had together, of ``n`` looks at them; ``why`` nobody could

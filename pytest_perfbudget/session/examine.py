@@ -23,6 +23,7 @@ from pytest_perfbudget.session.disturbed import disturbed
 from pytest_perfbudget.session.growth.measure import measure_growth
 from pytest_perfbudget.session.growth.scales import Scales
 from pytest_perfbudget.session.load import measure_load
+from pytest_perfbudget.session.neighbours import neighbours
 from pytest_perfbudget.session.options import Options
 from pytest_perfbudget.session.parts import Parts
 from pytest_perfbudget.session.peak import looking
@@ -34,6 +35,7 @@ from pytest_perfbudget.session.resources import Resources
 from pytest_perfbudget.session.stored.compare import compare_with_runs
 from pytest_perfbudget.session.stored.history import History
 from pytest_perfbudget.session.timing import time_queries
+from pytest_perfbudget.verdict.benchmark import check_benchmark
 from pytest_perfbudget.verdict.gather import gather
 from pytest_perfbudget.verdict.judge import Bench, judge, recorded
 from pytest_perfbudget.verdict.judgement import Judgement, fails
@@ -58,7 +60,13 @@ class Examiner:
         self._budget: Budget | None = None
         self._prober = Prober(place)
         self._statements: tuple[Statement, ...] = ()
-        self._resources = Resources(place.hub, str(options.root), lambda: place.standby, lambda: looking(place))
+        self._resources = Resources(
+            place.hub,
+            str(options.root),
+            lambda: place.standby,
+            lambda: looking(place),
+            lambda: neighbours(place),
+        )
 
     def prepare(self, test: str, budget: Budget) -> None:
         """A clean database, and the drivers watched, before the fixtures of the test connect.
@@ -108,6 +116,8 @@ class Examiner:
         """The result of the test that was watched, and the text it fails with (empty if it passes); ``benchmarked`` is
         what a benchmark in it measured."""
         assert self._budget is not None
+        if benchmarked and check_benchmark(self._budget, benchmarked, None)[1]:
+            self._resources.look()
         with self._place.hub.mute():
             evidence, judgement = self._judge(self._budget, benchmarked)
             findings = self._explained(judgement, evidence)
@@ -161,7 +171,7 @@ class Examiner:
     ) -> tuple[TestEvidence, tuple[Finding, ...]]:
         """The evidence with what only a clock or other sizes can say, and the findings about it."""
         why = disturbed(self._options.debugger)
-        evidence, latency = time_queries(budget, evidence, self._place, why, benchmarked)
+        evidence, latency = time_queries(budget, evidence, self._place, why, benchmarked, self._resources.shared)
         evidence, load = measure_load(budget, evidence, self._place, why)
         if self._options.explain:
             return evidence, latency + load

@@ -10,15 +10,17 @@ from pytest_perfbudget.capture.caches.watch import Watched
 from pytest_perfbudget.capture.caches.watch import watching as watching_caches
 from pytest_perfbudget.capture.hub import Hub
 from pytest_perfbudget.capture.plan_cache import PlanCache
-from pytest_perfbudget.model import Finding
-from pytest_perfbudget.model.resources import PlanCacheUse, PoolUse, ReplicaUse, Used
+from pytest_perfbudget.model import Finding, Verdict
+from pytest_perfbudget.model.resources import ALONE, PlanCacheUse, PoolUse, ReplicaUse, Shared, Used
 from pytest_perfbudget.pool.ledger import Account, Ledger
 from pytest_perfbudget.pool.watch import watching as watching_pools
+from pytest_perfbudget.postgres.neighbours import Neighbours
 from pytest_perfbudget.session.peak import Peak
 from pytest_perfbudget.session.standby import Standby
+from pytest_perfbudget.verdict.benchmark import LATENCIES
 from pytest_perfbudget.verdict.caches import check_caches
 from pytest_perfbudget.verdict.load import check_memory
-from pytest_perfbudget.verdict.resources import check_plan_cache, check_pools, check_replica
+from pytest_perfbudget.verdict.resources import TIMED, check_plan_cache, check_pools, check_replica
 
 
 class Resources:
@@ -26,9 +28,16 @@ class Resources:
     costs its test nothing."""
 
     def __init__(
-        self, hub: Hub, root: str, standby: Callable[[], Standby], memory: Callable[[], Callable[[], int]]
+        self,
+        hub: Hub,
+        root: str,
+        standby: Callable[[], Standby],
+        memory: Callable[[], Callable[[], int]],
+        neighbours: Callable[[], Neighbours],
     ) -> None:
-        self._hub, self._root, self._standby, self._memory = hub, root, standby, memory
+        self._hub, self._root, self._standby, self._memory, self._neighbours = hub, root, standby, memory, neighbours
+        self._since: Callable[[], Shared] = lambda: ALONE
+        self.shared = ALONE
         self._peak: Peak | None = None
         self._pools: PoolUse | None = None
         self._plan_cache: PlanCacheUse | None = None
@@ -39,6 +48,8 @@ class Resources:
     def watching(self, budget: Budget) -> Iterator[None]:
         """Note what is used meanwhile."""
         self._pools = self._plan_cache = self._replica = self._peak = self._caches = None
+        self.shared = ALONE
+        self._since = self._neighbours().watch() if budget.limits.keys() & {*TIMED, *LATENCIES} else lambda: ALONE
         with ExitStack() as stack:
             if _speaks_of(budget, "plan_cache."):
                 stack.enter_context(self._watch_plan_cache())
@@ -54,17 +65,27 @@ class Resources:
                 self._peak = Peak()
                 stack.enter_context(self._peak.watching(self._memory))
             yield
+        if any(found.verdict is Verdict.OVER and found.code in TIMED for found in self._used(budget, ALONE)):
+            self.look()
+
+    def look(self) -> None:
+        """Have in ``shared`` the processors' time from the beginning of the body until now. To be asked for at once
+        where a figure of the body is too slow; it may take a pause (:meth:`Neighbours.watch`)."""
+        if self.shared is ALONE:
+            self.shared = self._since()
 
     def findings(self, budget: Budget) -> tuple[tuple[Used, ...], tuple[Finding, ...]]:
         """The figures that are shown whatever they are, and what the budget has to say of all."""
         used, peak = check_memory(budget, self._peak.use) if self._peak else (None, None)
         figures, cached = check_caches(budget, self._caches.use) if self._caches else ([], [])
-        found = check_pools(budget, self._pools) if self._pools else []
+        found = self._used(budget, self.shared)
         if self._plan_cache:
             found += check_plan_cache(budget, self._plan_cache)
-        if self._replica:
-            found += check_replica(budget, self._replica)
         return (*figures, *filter(None, [used])), (*found, *cached, *filter(None, [peak]))
+
+    def _used(self, budget: Budget, shared: Shared) -> list[Finding]:
+        found = check_pools(budget, self._pools, shared) if self._pools else []
+        return found + (check_replica(budget, self._replica, shared) if self._replica else [])
 
     @contextmanager
     def _watch_pools(self) -> Iterator[None]:

@@ -18,7 +18,7 @@ from pytest_perfbudget.measure.sampling import CAP, Cap, Decision, Sampled, Stat
 from pytest_perfbudget.measure.statistics import summary
 from pytest_perfbudget.measure.unhindered import Unhindered
 from pytest_perfbudget.model import Finding, Latency, QueryEvidence, TestEvidence, Verdict
-from pytest_perfbudget.model.resources import Benchmarked
+from pytest_perfbudget.model.resources import ALONE, Benchmarked, Shared
 from pytest_perfbudget.postgres.backends import waiting
 from pytest_perfbudget.session.neighbours import neighbours
 from pytest_perfbudget.session.place import Place
@@ -39,14 +39,16 @@ def time_queries(
     place: Place,
     disturbed: str | None = None,
     benchmarked: Benchmarked | None = None,
+    shared: Shared = ALONE,
 ) -> tuple[TestEvidence, tuple[Finding, ...]]:
     """The evidence with latencies, and the findings about them; nothing is timed where something is ``disturbed``.
 
-    The limits of a test with a benchmark are those of the ``benchmarked`` function, but for those of ``query.NAME``.
+    The limits of a test with a benchmark are those of the ``benchmarked`` function, but for those of ``query.NAME``;
+    ``shared`` is the processors' time while it ran.
     """
     findings: list[Finding] = []
     if benchmarked:
-        used, found = check_benchmark(budget, benchmarked, disturbed)
+        used, found = check_benchmark(budget, benchmarked, disturbed, shared)
         findings += found
         evidence = replace(evidence, used=evidence.used + used)
         budget = replace(budget, limits={key: one for key, one in budget.limits.items() if key not in LATENCIES})

@@ -8,14 +8,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from pytest_perfbudget.budgets.budget import Budget, Limit
+from pytest_perfbudget.measure.others import UNHINDERED, faster, meanwhile
 from pytest_perfbudget.measure.statistics import percentile, quantile_bounds
 from pytest_perfbudget.model import Finding, Site, Verdict
-from pytest_perfbudget.model.resources import PlanCacheUse, PoolUse, ReplicaUse
+from pytest_perfbudget.model.resources import ALONE, PlanCacheUse, PoolUse, ReplicaUse, Shared
 from pytest_perfbudget.units import format_seconds
 from pytest_perfbudget.verdict.bounded import over, unjudged
 
 CONFIDENCE = 0.95
 """A percentile fails a test when its lower bound, of this confidence, is above the limit."""
+
+TIMED = ("pool.wait_p95", "pool.connect_p95", "replica.lag_p95")
+"""What takes longer where others have the processors."""
 
 _LINES = 10
 """Lines of leaks that are shown."""
@@ -31,12 +35,13 @@ _FIXES = {
 }
 
 
-def check_pools(budget: Budget, use: PoolUse) -> list[Finding]:
-    """A finding for each ``pool.*`` that is exceeded or cannot be judged; one alone where no pool was used."""
+def check_pools(budget: Budget, use: PoolUse, shared: Shared = ALONE) -> list[Finding]:
+    """A finding for each ``pool.*`` that is exceeded or cannot be judged; one alone where no pool was used. ``shared``
+    is the processors' time while the test ran."""
     limits = [limit for key, limit in budget.limits.items() if key.startswith("pool.")]
     if limits and not use.requests:
         return [_unused(limits[0], use)]
-    return [_fixed(finding) for limit in limits for finding in _pool(limit, use)]
+    return [_fixed(finding) for limit in limits for finding in _pool(limit, use, shared)]
 
 
 def _unused(limit: Limit, use: PoolUse) -> Finding:
@@ -54,13 +59,13 @@ def _fixed(finding: Finding) -> Finding:
     return replace(finding, fix=_FIXES[finding.code]) if finding.verdict is Verdict.OVER else finding
 
 
-def _pool(limit: Limit, use: PoolUse) -> Iterator[Finding]:
+def _pool(limit: Limit, use: PoolUse, shared: Shared) -> Iterator[Finding]:
     match limit.key:
         case "pool.wait_p95":
-            yield from _quantile(limit, use.waits, use.slowest, "nothing was waited for")
+            yield from _quantile(limit, use.waits, use.slowest, "nothing was waited for", shared)
         case "pool.connect_p95":
             why = "no connection was made while the test ran, or by a creator that cannot be timed"
-            yield from _quantile(limit, use.connects, None, why)
+            yield from _quantile(limit, use.connects, None, why, shared)
         case "pool.max_busy":
             yield from _count(limit, use.max_busy, use.busiest, "reached at")
         case "pool.queued":
@@ -87,14 +92,16 @@ def _count(
         yield over(limit, measured, site=site, detail=detail, note=f"{words} {site}" if site else "")
 
 
-def _quantile(limit: Limit, samples: Sequence[float], site: Site | None, why: str) -> Iterator[Finding]:
+def _quantile(limit: Limit, samples: Sequence[float], site: Site | None, why: str, shared: Shared) -> Iterator[Finding]:
     if not samples:
         yield unjudged(limit, why)
         return
     measured, lower = percentile(samples, 0.95), quantile_bounds(samples, 0.95, CONFIDENCE)[0]
     if measured <= limit.value:
         return
-    if lower > limit.value:
+    if lower > limit.value and lower / min(faster(shared), UNHINDERED) <= limit.value:
+        yield unjudged(limit, f"is {format_seconds(measured)}, but {meanwhile(shared)}")
+    elif lower > limit.value:
         at = f", longest at {site}" if site else ""
         yield over(limit, measured, site=site, note=f"n={len(samples)}, at least {format_seconds(lower)}{at}")
     else:
@@ -126,8 +133,8 @@ def _unprepared(limit: Limit) -> Finding:
     )
 
 
-def check_replica(budget: Budget, use: ReplicaUse) -> list[Finding]:
-    """The finding of ``replica.lag_p95``, if it has one."""
+def check_replica(budget: Budget, use: ReplicaUse, shared: Shared = ALONE) -> list[Finding]:
+    """The finding of ``replica.lag_p95``, if it has one; ``shared`` is the processors' time while the test ran."""
     limit = budget.limits.get("replica.lag_p95")
-    lags = _quantile(limit, use.lags, None, "nothing was written while the test ran") if limit else ()
+    lags = _quantile(limit, use.lags, None, "nothing was written while the test ran", shared) if limit else ()
     return [_fixed(finding) for finding in lags]

@@ -6,7 +6,7 @@ import pytest
 from verdict_data import budget
 
 from pytest_perfbudget.model import Verdict
-from pytest_perfbudget.model.resources import Benchmarked
+from pytest_perfbudget.model.resources import Benchmarked, Shared
 from pytest_perfbudget.verdict.benchmark import check_benchmark
 
 HELD = budget(latency={"p50": "2 ms", "p95": "3 ms", "mean": "2 ms"}, work={"buffers": 40})
@@ -28,6 +28,18 @@ def test_a_slow_function_is_over_whatever_its_statements_take() -> None:
     )
     assert found[0].note.startswith("of the benchmarked function, n=200, at least 3.")
     assert (found[0].allowed, found[0].budget_at) == (0.002, HELD.limits["latency.p50"].at)
+
+
+def test_what_others_on_the_machine_explain_is_not_over() -> None:
+    slow = Benchmarked(tuple(3 * one for one in FAST))
+
+    def verdicts(shared: Shared) -> set[Verdict]:
+        return {one.verdict for one in check_benchmark(HELD, slow, None, shared)[1]}
+
+    assert verdicts(Shared(2.0, 0.1, 4.0)) == {Verdict.OVER}
+    assert verdicts(Shared(2.0, 1.0, 4.0)) == {Verdict.UNJUDGED}
+    (_, found) = check_benchmark(HELD, slow, None, Shared(2.0, 1.0, 4.0))
+    assert "others had 25% of the processors' time meanwhile" in found[0].message
 
 
 def test_too_few_rounds_prove_nothing() -> None:

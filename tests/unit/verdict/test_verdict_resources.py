@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pytest_perfbudget.budgets.budget import Budget, Limit
 from pytest_perfbudget.errors import At
 from pytest_perfbudget.model import Finding, Site, Verdict
-from pytest_perfbudget.model.resources import PlanCacheUse, PoolUse, ReplicaUse
+from pytest_perfbudget.model.resources import PlanCacheUse, PoolUse, ReplicaUse, Shared
 from pytest_perfbudget.verdict.resources import check_plan_cache, check_pools, check_replica
 
 AT = At("budgets/orders.toml", 2)
@@ -128,3 +128,20 @@ def test_the_lag_of_a_standby(lags: tuple[float, ...], verdict: Verdict | None) 
     assert [finding.verdict for finding in found] == ([verdict] if verdict else [])
     assert [bool(finding.fix) for finding in found] == [verdict is Verdict.OVER] * len(found)
     assert check_replica(budget("pool.queued", 1), ReplicaUse(lags)) == []
+
+
+@pytest.mark.parametrize(
+    ("key", "allowed"), [("pool.wait_p95", 0.0005), ("pool.connect_p95", 0.0015), ("replica.lag_p95", 0.01)]
+)
+def test_what_others_on_the_machine_explain_is_not_over(key: str, allowed: float) -> None:
+    use, lags = replace(USE, connects=(0.003,) * 40), ReplicaUse((0.02,) * 40)
+
+    def found(shared: Shared, limit: float = allowed) -> Finding:
+        (finding,) = (*check_pools(budget(key, limit), use, shared), *check_replica(budget(key, limit), lags, shared))
+        return finding
+
+    few, many, all_of_it = Shared(2.0, 0.2, 4.0), Shared(2.0, 1.0, 4.0), Shared(2.0, 2.0, 4.0)
+    assert found(few).verdict is Verdict.OVER
+    assert found(many).verdict is Verdict.UNJUDGED
+    assert "others had 25" in found(many).message
+    assert found(all_of_it, allowed / 2).verdict is Verdict.OVER  # three times at most
