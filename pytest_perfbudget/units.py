@@ -8,10 +8,10 @@ _SECONDS = {"us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60.0}
 _DURATION = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*(us|µs|ms|s|min)\s*$")
 _PERCENT = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*%\s*$")
 
-_BYTES = {"bytes": 1, "kb": 1 << 10, "mb": 1 << 20, "gb": 1 << 30}
-_SIZE = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*(bytes|kB|MB|GB)\s*$", re.IGNORECASE)
+_BYTES = {"b": 1, "bytes": 1, "kb": 1 << 10, "mb": 1 << 20, "gb": 1 << 30}
+_SIZE = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*(bytes|B|kB|MB|GB)\s*$", re.IGNORECASE)
 
-SIZE_FORMS = '"64 MB", "512 kB", "1.5 GB"'
+SIZE_FORMS = '"64 MB", "512 kB", "1.5 GB", "800 bytes"'
 DURATION_FORMS = '"5 ms", "800 us", "1.5 s", "2 min"'
 
 
@@ -43,7 +43,7 @@ def size(text: str) -> float:
     """``"64 MB"`` → 67108864, by 1024s as PostgreSQL counts.
 
     Raises:
-        ValueError: the text is not a number with one of the units bytes, kB, MB, GB.
+        ValueError: the text is not a number with one of the units B, bytes, kB, MB, GB.
     """
     match = _SIZE.match(text)
     if not match:

@@ -105,7 +105,9 @@ def _unknown(name: str, value: Any, path: Path, at: At) -> BudgetError:
 
 
 def _meant_table(name: str, table: Mapping[Any, Any], path: Path) -> list[str]:
-    """A misspelt group (``works.buffers``), or a query without the word ``query``."""
+    """A misspelt group (``works.buffers``), a query without the word ``query``, or a budget one floor too low."""
+    if path[:-1] in (("budgets",), ("budget",)):
+        return [f"a budget is a table at the top of its file: [{name}]"]
     for word in table:
         group = did_you_mean(name, GROUPS)
         if group or f"{name}.{word}" in BY_NAME:

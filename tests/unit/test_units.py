@@ -24,7 +24,7 @@ def test_what_is_no_duration(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "value"), [("64 MB", 64 << 20), ("512kB", 512 << 10), ("1.5 GB", 3 << 29), ("9 bytes", 9)]
+    ("text", "value"), [("64 MB", 64 << 20), ("512kB", 512 << 10), ("1.5 GB", 3 << 29), ("9 bytes", 9), ("200 B", 200)]
 )
 def test_sizes(text: str, value: float) -> None:
     assert size(text) == value

@@ -8,6 +8,7 @@ MISTAKES = {
     "unknown_group": "[recent]\nworks.buffers = 40\n",
     "key_without_group": "[recent]\nbuffers = 40\n",
     "query_forgotten": "[recent]\nqueries.max = 3\n[recent.lines]\nwork.buffers = 25\n",
+    "floor_too_low": "[budgets.recent]\nqueries.max = 3\n",
     "group_is_no_table": '[recent]\nplan = ["Seq Scan on orders"]\n',
     "arrives_later": '[recent]\nplan.stable = "95%"\nstatistics = "stats.json"\n[recent.migration]\nrewrite = 0\n',
     "scale_arrives_later": "[suite]\nscale.orders = 50_000_000\n[recent]\n",
