@@ -47,6 +47,15 @@ ALONE = Shared()
 
 
 @dataclass(frozen=True, slots=True)
+class Scheduled:
+    """Seconds so far of a client's thread and of its backend: ``waited`` is what both have waited for a processor that
+    something else ran on, each other included; ``ran`` is what the backend has run. 0 where nobody tells."""
+
+    waited: float = 0.0
+    ran: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class MemoryUse:
     """The most ``peak`` bytes that the backends of a test had together, of ``n`` looks at them; ``why`` nobody could
     look."""

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from pytest_perfbudget.errors import DisturbedError
+from pytest_perfbudget.model.resources import Scheduled
 
 _PROC = Path("/proc")
 _WORKER = re.compile(rb"parallel worker for PID (\d+)")
@@ -75,16 +76,24 @@ def memory(backend: int, its: str, database: str) -> Callable[[], int]:
 
 
 @contextmanager
-def waiting(backend: int, database: str) -> Iterator[Callable[[], float]]:
-    """The seconds that this thread and a backend have waited for a processor that others had, read anew with each call;
-    of what cannot be read (another machine's, another platform's) none. See ``Documentation/scheduler/sched-stats``
-    of Linux: the second figure of ``schedstat``, in nanoseconds."""
-    found = [_PROC / "thread-self" / "schedstat"]
+def scheduled(backend: int, database: str) -> Iterator[Callable[[], Scheduled]]:
+    """What this thread and a backend have had of the processors, read anew with each call; of what cannot be read
+    (another machine's, another platform's) nothing. See ``Documentation/scheduler/sched-stats`` of Linux: the first two
+    figures of ``schedstat``, in nanoseconds."""
+    there = None
     with suppress(DisturbedError):
-        found.append(_PROC / str(process_of(backend, database)) / "schedstat")
+        there = _PROC / str(process_of(backend, database)) / "schedstat"
     with ExitStack() as opened:
-        files = [opened.enter_context(file) for path in found if (file := _opened(path)) is not None]
-        yield lambda: sum(_run_delay(file) for file in files)
+        files = [
+            opened.enter_context(file) if path and (file := _opened(path)) else None
+            for path in (_PROC / "thread-self" / "schedstat", there)
+        ]
+
+        def read() -> Scheduled:
+            (_, ours), (ran, its) = map(_schedstat, files)
+            return Scheduled(ours + its, ran)
+
+        yield read
 
 
 def process_of(backend: int, database: str) -> int:
@@ -113,12 +122,16 @@ def _opened(path: Path) -> BinaryIO | None:
         return None
 
 
-def _run_delay(file: BinaryIO) -> float:
+def _schedstat(file: BinaryIO | None) -> tuple[float, float]:
+    """Seconds run and seconds waited."""
+    if file is None:
+        return 0.0, 0.0
     try:
         file.seek(0)
-        return int(file.read().split()[1]) / 1e9
+        ran, waited = file.read().split()[:2]
     except OSError:  # the backend has gone: the execution says so itself
-        return 0.0
+        return 0.0, 0.0
+    return int(ran) / 1e9, int(waited) / 1e9
 
 
 def _inner(pid: int) -> int | None:

@@ -19,7 +19,7 @@ from pytest_perfbudget.measure.statistics import summary
 from pytest_perfbudget.measure.unhindered import Unhindered
 from pytest_perfbudget.model import Finding, Latency, QueryEvidence, TestEvidence, Verdict
 from pytest_perfbudget.model.resources import ALONE, Benchmarked, Shared
-from pytest_perfbudget.postgres.backends import waiting
+from pytest_perfbudget.postgres.backends import scheduled
 from pytest_perfbudget.session.neighbours import neighbours
 from pytest_perfbudget.session.place import Place
 from pytest_perfbudget.statements import one_line
@@ -128,8 +128,8 @@ def _sampled(query: QueryEvidence, allowed: Mapping[str, float], place: Place) -
 
         def unhindered() -> Unhindered:
             calls = fresh()
-            waited = waiting(calls.connection.info.backend_pid, place.database)
-            return Unhindered(calls, connections.enter_context(waited))
+            clock = scheduled(calls.connection.info.backend_pid, place.database)
+            return Unhindered(calls, connections.enter_context(clock))
 
         others = neighbours(place)
         with_others = beside(others.watch, UNHINDERED if others.sees_server else math.inf)

@@ -14,8 +14,9 @@ from pytest_perfbudget.measure.cpu import SLICE, of_a_backend
 from pytest_perfbudget.measure.rounds import WARM_UP, Pair, turn
 from pytest_perfbudget.measure.selfcheck import FEWEST
 from pytest_perfbudget.measure.trials import ROUNDS, Trial, trials_of
-from pytest_perfbudget.measure.unhindered import Unhindered
-from pytest_perfbudget.postgres.backends import cpu_clock, waiting
+from pytest_perfbudget.measure.unhindered import Unhindered, hindered
+from pytest_perfbudget.model.resources import Scheduled
+from pytest_perfbudget.postgres.backends import cpu_clock, scheduled
 from pytest_perfbudget.postgres.processors import in_turn
 from pytest_perfbudget.postgres.server import Server
 from pytest_perfbudget.session.against.layouts import OneConnection
@@ -77,9 +78,9 @@ def _once(layout: OneConnection, one: Sent, found: Replayed) -> float:
 
 
 class Waiting:
-    """A pair that notes how long each execution waited for a processor, by ``clock``."""
+    """A pair that notes how long each execution waited for a processor that others had, by ``clock``."""
 
-    def __init__(self, pair: Pair, clock: Callable[[], float]) -> None:
+    def __init__(self, pair: Pair, clock: Callable[[], Scheduled]) -> None:
         self._pair, self._clock = pair, clock
         self._old: list[float] = []
         self._new: list[float] = []
@@ -98,7 +99,7 @@ class Waiting:
     def _noted(self, execute: Callable[[], float], waited: list[float]) -> float:
         before = self._clock()
         taken = execute()
-        waited.append(min(self._clock() - before, taken))
+        waited.append(hindered(taken, before, self._clock()))
         return taken
 
 
@@ -142,7 +143,7 @@ def _trials(layout: OneConnection, group: Sequence[Sent], order: Random, found: 
     import psycopg
 
     try:
-        with layout.connect() as ends, waiting(ends[0].connection.info.backend_pid, layout.database) as clock:
+        with layout.connect() as ends, scheduled(ends[0].connection.info.backend_pid, layout.database) as clock:
             pairs = beside(ends, {one.name: Sides(one.statement, one.statement) for one in group})
             noted = {name: Waiting(pair, clock) for name, pair in pairs.pairs.items()}
             references = [

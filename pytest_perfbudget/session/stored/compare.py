@@ -16,7 +16,7 @@ from pytest_perfbudget.measure.regression import APART
 from pytest_perfbudget.measure.stored import NEEDED, Recorded, judge, too_few
 from pytest_perfbudget.measure.unhindered import Unhindered
 from pytest_perfbudget.model import Finding, QueryEvidence, Stored, TestEvidence, Verdict
-from pytest_perfbudget.postgres.backends import waiting
+from pytest_perfbudget.postgres.backends import scheduled
 from pytest_perfbudget.session.neighbours import neighbours
 from pytest_perfbudget.session.place import Place
 from pytest_perfbudget.session.stored.history import History
@@ -130,7 +130,7 @@ def _figure(query: QueryEvidence, place: Place, ends: float) -> Figure:
             calls()
             if differs := calls.differs():
                 raise DisturbedError(differs)
-            with waiting(calls.connection.info.backend_pid, place.database) as clock:
+            with scheduled(calls.connection.info.backend_pid, place.database) as clock:
                 references = [Unhindered(calls.another(sql), clock) for sql in REFERENCES]
                 yield Beside(Unhindered(calls, clock), references)
 

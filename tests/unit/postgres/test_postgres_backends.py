@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import sys
+import time
 import warnings
 from pathlib import Path
 
@@ -12,8 +13,10 @@ import psycopg
 import pytest
 
 from pytest_perfbudget.errors import DisturbedError
+from pytest_perfbudget.measure.unhindered import Unhindered
+from pytest_perfbudget.model.resources import Scheduled
 from pytest_perfbudget.postgres import backends
-from pytest_perfbudget.postgres.backends import cpu_clock, memory, waiting
+from pytest_perfbudget.postgres.backends import cpu_clock, memory, scheduled
 from pytest_perfbudget.postgres.server import Server
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="read from /proc, on Linux")
@@ -48,15 +51,42 @@ def delays(*processes: object) -> float:
 def test_waiting_is_that_of_this_thread_and_the_backend(server: Server) -> None:
     with connect(server) as connection:
         pid = connection.info.backend_pid
-        with waiting(pid, "postgres") as waited, waiting(pid, "other") as ours:
-            before = delays("thread-self", pid)
+        with scheduled(pid, "postgres") as both, scheduled(pid, "other") as ours:
+            before, ran = delays("thread-self", pid), both().ran
             connection.execute("SELECT count(*) FROM generate_series(1, 100000)")
-            between, mine = waited(), ours()
-            assert before - ROUNDING < between < delays("thread-self", pid) + ROUNDING
-            assert mine < delays("thread-self") + ROUNDING
-            assert between > mine  # the backend has waited at least when it was started
+            between, mine = both(), ours()
+            assert before - ROUNDING < between.waited < delays("thread-self", pid) + ROUNDING
+            assert mine.waited < delays("thread-self") + ROUNDING
+            assert between.waited > mine.waited  # the backend has waited at least when it was started
+            assert between.ran - ran > 0.001
+            assert mine.ran == 0
             connection.close()
-            assert waited() >= mine
+            assert both().waited >= mine.waited
+
+
+@linux
+def test_what_the_backend_ran_is_left_in(server: Server) -> None:
+    """On one processor a client waits for its own backend, which the kernel counts like any other waiting."""
+    with connect(server) as connection:
+        pid = connection.info.backend_pid
+        mine = os.sched_getaffinity(0)
+        with scheduled(pid, "postgres") as clock:
+            os.sched_setaffinity(0, {min(mine)})
+            os.sched_setaffinity(pid, {min(mine)})
+            try:
+                unhindered, before = Unhindered(lambda: executed(connection), clock), clock().ran
+                taken = [unhindered() for _ in range(50)]
+                ran = clock().ran - before
+            finally:
+                os.sched_setaffinity(0, mine)
+        assert ran > 0.005
+        assert sum(taken) > 0.9 * ran
+
+
+def executed(connection: psycopg.Connection) -> float:
+    began = time.perf_counter()
+    connection.execute("SELECT count(*) FROM generate_series(1, 3000)")
+    return time.perf_counter() - began
 
 
 @linux
@@ -65,17 +95,17 @@ def test_what_reads_the_waiting_is_closed(server: Server) -> None:
     pid = server.admin.info.backend_pid
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always", ResourceWarning)
-        with waiting(pid, server.admin.info.dbname) as waited:
-            waited()
-        del waited
+        with scheduled(pid, server.admin.info.dbname) as clock:
+            clock()
+        del clock
         gc.collect()
     assert [str(one.message) for one in said] == []
 
 
 def test_nobody_waits_where_the_platform_does_not_tell(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(backends, "_PROC", tmp_path)
-    with waiting(1, "postgres") as waited:
-        assert waited() == 0
+    with scheduled(1, "postgres") as clock:
+        assert clock() == Scheduled()
 
 
 def test_a_backend_in_a_container_is_found_by_its_number_there(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from pytest_perfbudget.errors import SettingsError
 from pytest_perfbudget.measure.rounds import Connected
 from pytest_perfbudget.measure.trials import Trial
 from pytest_perfbudget.model import Statement
+from pytest_perfbudget.model.resources import Scheduled
 from pytest_perfbudget.session.against.child import NoReferenceError
 from pytest_perfbudget.session.against.parcel import Given, GivenQuery, GivenTest, Order
 from pytest_perfbudget.session.options import Options
@@ -111,7 +112,7 @@ def test_what_gives_other_rows_or_breaks_off_has_no_trials(monkeypatch: pytest.M
     monkeypatch.setattr(replaying.OneConnection, "connect", lambda self: nullcontext((end, end)))
     monkeypatch.setattr(replaying, "Replay", Again)
     monkeypatch.setattr(replaying, "_references", lambda layout: 0.0)
-    monkeypatch.setattr(replaying, "waiting", lambda backend, database: nullcontext(lambda: 0.0))
+    monkeypatch.setattr(replaying, "scheduled", lambda backend, database: nullcontext(Scheduled))
     monkeypatch.setattr(replaying, "_cpu", lambda layout, one, found: None)
     monkeypatch.setattr(replaying.Waiting, "waited", lambda self, rounds: [])
     monkeypatch.setattr(replaying, "beside", lambda ends, sides: Connected(dict.fromkeys(sides), None))  # type: ignore[arg-type]

@@ -18,7 +18,7 @@ from pytest_perfbudget.errors import At, DisturbedError
 from pytest_perfbudget.measure.regression import APART
 from pytest_perfbudget.measure.stored import Recorded
 from pytest_perfbudget.model import Environment, Finding, Site, Statement, Stored, TestEvidence, TestResult, Verdict
-from pytest_perfbudget.model.resources import Shared
+from pytest_perfbudget.model.resources import Scheduled, Shared
 from pytest_perfbudget.session.options import Options
 from pytest_perfbudget.session.stored import compare
 from pytest_perfbudget.session.stored.record import record
@@ -104,7 +104,7 @@ def made_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compare, "perf_counter", lambda: 0.0)
     monkeypatch.setattr(compare, "sleep", lambda seconds: None)
     monkeypatch.setattr(compare, "machine", lambda server: "cpu")
-    monkeypatch.setattr(compare, "waiting", lambda backend, database: nullcontext(lambda: 0.0))
+    monkeypatch.setattr(compare, "scheduled", lambda backend, database: nullcontext(Scheduled))
 
 
 def compared(
@@ -156,7 +156,7 @@ def test_what_it_waits_for_a_processor_is_not_in_the_figure(monkeypatch: pytest.
         waited[0] += 0.003
         return 0.005
 
-    monkeypatch.setattr(compare, "waiting", lambda backend, database: nullcontext(lambda: waited[0]))
+    monkeypatch.setattr(compare, "scheduled", lambda backend, database: nullcontext(lambda: Scheduled(waited[0])))
     after, found = compared(held(), evidence(), Server(seconds), SIX)
     stored = after.queries[0].stored
     assert stored

@@ -14,7 +14,7 @@ from pytest_perfbudget.budgets.budget import Budget, Limit
 from pytest_perfbudget.errors import At, DisturbedError
 from pytest_perfbudget.measure.calibration import REFERENCES
 from pytest_perfbudget.model import Environment, QueryEvidence, Statement, TestEvidence
-from pytest_perfbudget.model.resources import Shared
+from pytest_perfbudget.model.resources import Scheduled, Shared
 from pytest_perfbudget.session import timing
 from pytest_perfbudget.session.timing import capped, time_queries
 
@@ -84,7 +84,7 @@ def others(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 @pytest.fixture(autouse=True)
 def waits_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """This thread may wait for a processor; its calls take no time that it could be taken from."""
-    monkeypatch.setattr(timing, "waiting", lambda backend, database: nullcontext(lambda: 0.0))
+    monkeypatch.setattr(timing, "scheduled", lambda backend, database: nullcontext(Scheduled))
 
 
 def evidence(sql: str = "SELECT 1", *, writes: bool = False) -> TestEvidence:
@@ -134,7 +134,9 @@ def test_the_strictest_limit_that_concerns_a_statement_is_held(whole: float, nar
 
 def test_what_was_waited_for_a_processor_confirms_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     spent = iter(range(1_000_000))
-    monkeypatch.setattr(timing, "waiting", lambda backend, database: nullcontext(lambda: next(spent) * 0.0025))
+    monkeypatch.setattr(
+        timing, "scheduled", lambda backend, database: nullcontext(lambda: Scheduled(next(spent) * 0.0025))
+    )
     (said,) = words(Place(0.003, 0.003), budget(p50=0.002), evidence())
     assert said == (
         "unjudged: latency.p50: beyond once (n=12: p50 between 3 ms and 3 ms), on a fresh connection, without the "
