@@ -44,6 +44,10 @@ __all__ = [
 NAME = "perf_budget"
 MARKER = f"{NAME}(name=None, **keys): hold the test's statements to a budget: its name in a TOML file, or its keys."
 STATE = pytest.StashKey["State"]()
+DESELECTED = "perfbudget_deselected"
+"""In a worker's output: tests were deselected there, of which the controller hears nothing else."""
+LEFT_OUT = pytest.StashKey[bool]()
+"""Whether tests that were collected here will not run."""
 
 
 def state_of(config: pytest.Config) -> State:
@@ -107,8 +111,19 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         session.config.stash[STATE].check_early()
 
 
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Generator[None, Any, Any]:
+    """Around all others: not each of them that takes tests out says so."""
+    number = len(items)
+    result = yield
+    if len(items) < number:
+        config.stash[LEFT_OUT] = True
+        getattr(config, "workeroutput", {})[DESELECTED] = True
+    _collected(config, items)
+    return result
+
+
+def _collected(config: pytest.Config, items: list[pytest.Item]) -> None:
     found = [item for item in items if item.get_closest_marker(NAME)]
     if config.getoption(options.HAND_OVER.dest):
         items[:] = state_of(config).hand_over(found)

@@ -8,6 +8,7 @@ import pytest
 
 from pytest_perfbudget.errors import PerfbudgetError
 from pytest_perfbudget.model import Problem
+from pytest_perfbudget.plugin import DESELECTED, LEFT_OUT
 from pytest_perfbudget.plugin.complete import incomplete
 from pytest_perfbudget.session.run import Run
 
@@ -25,9 +26,6 @@ class Controller:
         self._deselected = False
         self._crashed = False
 
-    def pytest_deselected(self, items: list[pytest.Item]) -> None:
-        self._deselected = self._deselected or bool(items)
-
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         data = getattr(report, "perfbudget", None)
         if data:
@@ -36,12 +34,14 @@ class Controller:
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any, error: object) -> None:
         self._crashed = self._crashed or bool(error)
+        self._deselected = self._deselected or DESELECTED in getattr(node, "workeroutput", {})
 
     def finish(self, session: pytest.Session) -> RunResult | None:
         """Judge the run as a whole; each problem becomes a failed report of its own, so that pytest exits with 1."""
         if not self._run.tests:
             return None
-        partial = incomplete(session, deselected=self._deselected, crashed=self._crashed)
+        deselected = self._deselected or session.config.stash.get(LEFT_OUT, False)
+        partial = incomplete(session, deselected=deselected, crashed=self._crashed)
         result = self._run.finish(self._state.promises, complete=not partial, crashed=self._crashed)
         problems = [*result.problems, *self._write_reports(result)]
         for problem in problems:

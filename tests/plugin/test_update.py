@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 
-from conftest import TEST, Shop
+import pytest
+from conftest import TEST, TWO, Shop
 
 RISEN = ("--perf-update", "--perf-accept=worse", "--perf-reason", "the index is too large")
 
@@ -72,3 +73,30 @@ def test_entries_of_tests_that_are_gone(shop: Shop) -> None:
     assert shop.baseline().read_bytes() == before
     assert shop.run("--perf-update", "--perf-accept=unused").code == 0
     assert list(json.loads(shop.baseline().read_text())["tests"]) == ["test_shop.py::test_recent"]
+
+
+TAKES_OUT = """
+import pytest
+
+@pytest.hookimpl({order})
+def pytest_collection_modifyitems(config, items):
+    out = [item for item in items if item.name == "test_close"]
+    items[:] = [item for item in items if item not in out]
+    {told}
+"""
+
+
+@pytest.mark.parametrize("workers", [(), ("-n2",)], ids=["alone", "xdist"])
+@pytest.mark.parametrize("told", ["", "config.hook.pytest_deselected(items=out)"], ids=["silently", "told"])
+@pytest.mark.parametrize("order", ["tryfirst=True", "trylast=True"])
+def test_tests_that_a_plugin_takes_out_are_not_gone(
+    shop: Shop, order: str, told: str, workers: tuple[str, ...]
+) -> None:
+    shop.write(**{"test_shop.py": TWO, "budgets/orders.toml": "[recent]\nqueries.max = 1\n[close]\nqueries.max = 1\n"})
+    shop.record()
+    shop.write(**{"conftest.py": TAKES_OUT.format(order=order, told=told)})
+    done = shop.run(*workers)
+    assert (done.code, done.report["problems"], done.verdicts) == (0, [], {"test_recent": "same"}), done.text
+    written = sorted(path.read_bytes() for path in shop.path.rglob("baselines/*/*.json"))
+    assert shop.run("--perf-update", "--perf-accept=unused", *workers).code == 0
+    assert sorted(path.read_bytes() for path in shop.path.rglob("baselines/*/*.json")) == written

@@ -16,19 +16,19 @@ from pytest_perfbudget.verdict.stored import KEY
 
 
 def record(options: Options, results: Collection[TestResult], started: str, *, complete: bool) -> tuple[str, ...]:
-    """Append the run, and say so or why not; nothing to say where nothing was timed, or outside CI.
+    """Append the run, and say so or why not; nothing to say where no budget asks for it, or outside CI.
 
     Raises:
         BaselineError: the file could not be written.
     """
     timed = [one for one in results if one.evidence and any(query.stored for query in one.evidence.queries)]
-    if not timed or options.ci is None:
+    if options.ci is None or not (timed or any(found.code == KEY for one in results for found in one.findings)):
         return ()
     history = History(options)
     kept = {one.nodeid: figures for one in timed if _sound(one, options) and (figures := tuple(_figures(one)))}
     why = "" if complete else "the run was not complete"
     why = why or ("" if history.standing.default else history.standing.words)
-    why = why or ("" if kept else "every test that was timed has failed")
+    why = why or ("" if kept else "every test that was timed has failed" if timed else "no statement was timed")
     if why:
         return (f"times were not recorded: {why}",)
     evidence = timed[0].evidence

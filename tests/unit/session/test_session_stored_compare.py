@@ -24,6 +24,7 @@ from pytest_perfbudget.session.stored import compare
 from pytest_perfbudget.session.stored.record import record
 from pytest_perfbudget.session.stored.runs import Runs
 from pytest_perfbudget.verdict.gather import gather
+from pytest_perfbudget.verdict.stored import KEY
 
 ENVIRONMENT = Environment("18.6", 18, "deterministic", "embedded", "C.UTF-8", 8192, False)
 SQL = "SELECT * FROM orders WHERE id = $1"
@@ -260,6 +261,11 @@ def finished(verdict: Verdict, code: str = "latency.baseline", outcome: str = "p
     return TestResult(now.test, now.budget, outcome, verdict, (Finding(code, verdict, "x"),), timed)
 
 
+def not_timed(code: str) -> TestResult:
+    now = evidence()
+    return TestResult(now.test, now.budget, "passed", Verdict.UNJUDGED, (Finding(code, Verdict.UNJUDGED, "x"),), now)
+
+
 def options(folder: Path, **values: Any) -> Options:
     given = {"ci": "GITHUB_ACTIONS is set", "timings": folder / "timings", "timings_branch": "main"}
     return Options(folder, "1234567890", **(given | values))
@@ -293,8 +299,11 @@ def test_a_run_of_the_default_branch_leaves_its_figures(tmp_path: Path) -> None:
         (finished(Verdict.SAME), {"timings_branch": "trunk"}, True, "this run is of main (GITHUB_REF_NAME), and trunk"),
         (finished(Verdict.OVER, "work.buffers", "failed"), {}, True, "every test that was timed has failed"),
         (finished(Verdict.SAME, outcome="failed"), {}, True, "every test that was timed has failed"),
+        (not_timed(KEY), {}, True, "no statement was timed"),
+        (not_timed(KEY), {"timings_branch": "trunk"}, True, "this run is of main (GITHUB_REF_NAME), and trunk"),
+        (not_timed("latency.p50"), {}, True, None),
     ],
-    ids=["laptop", "in part", "another branch", "over a budget", "failed"],
+    ids=["laptop", "in part", "another branch", "over a budget", "failed", "unjudged", "unknown", "not asked"],
 )
 def test_any_other_run_leaves_none(
     tmp_path: Path, found: TestResult, values: dict[str, Any], complete: bool, said: str | None
@@ -309,8 +318,3 @@ def test_what_the_default_branch_is_too_slow_by_is_recorded(tmp_path: Path) -> N
     """It was merged: the runs that follow are held to what is there."""
     found = finished(Verdict.REGRESSED, outcome="failed")
     assert "were recorded" in record(options(tmp_path), [found], "2026-01-01T10:00:00+00:00", complete=True)[0]
-
-
-def test_a_run_that_timed_nothing_says_nothing(tmp_path: Path) -> None:
-    untimed = replace(finished(Verdict.SAME), evidence=evidence())
-    assert record(options(tmp_path), [untimed], "2026-01-01T10:00:00+00:00", complete=True) == ()
