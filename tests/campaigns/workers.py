@@ -13,6 +13,7 @@ import sys
 import textwrap
 import time
 from collections import defaultdict
+from contextlib import suppress
 from pathlib import Path
 
 from suites import Project, home, left, missing_kind
@@ -88,11 +89,23 @@ def _shared_names(noted: Path, workers: int) -> list[str]:
 
 
 def _shared_memory() -> set[str]:
-    """System V segments that no process is attached to, by their id, and POSIX ones by their name."""
+    """System V segments that no process is attached to, by their id, and POSIX ones that none has mapped, by their
+    name: what has an owner is another server's."""
     segments, posix = SHARED_MEMORY
     lines = segments.read_text().splitlines()[1:] if segments.exists() else []
     found = {f"segment {words[1]}" for words in map(str.split, lines) if words[6] == "0"}
-    return found | ({path.name for path in posix.iterdir()} if posix.is_dir() else set())
+    there = {path.name for path in posix.iterdir()} if posix.is_dir() else set()
+    return found | (there - _mapped(posix) if there else set())
+
+
+def _mapped(folder: Path) -> set[str]:
+    """The files of a folder that processes have mapped, of those whose maps we may read."""
+    found: set[str] = set()
+    for maps in Path("/proc").glob("[0-9]*/maps"):
+        with suppress(OSError):
+            paths = (line.split(maxsplit=5)[5:] for line in maps.read_text().splitlines())
+            found |= {path[0].removeprefix(f"{folder}/") for path in paths if path and path[0].startswith(f"{folder}/")}
+    return found
 
 
 if __name__ == "__main__":
