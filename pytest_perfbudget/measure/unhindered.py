@@ -3,7 +3,7 @@
 On two cores that eleven programs want, a statement of 30 µs has a p95 of 20 ms, on each of two connections. What it
 waited is known to the kernel, so that a suspicion is confirmed without it. But the kernel does not tell whom one
 waited for: a client that its own backend has displaced before it could block waits for as long as the statement runs.
-So what the backend ran is never left out.
+So what either ran is never left out: they take turns.
 """
 
 from __future__ import annotations

@@ -48,8 +48,8 @@ ALONE = Shared()
 
 @dataclass(frozen=True, slots=True)
 class Scheduled:
-    """Seconds so far of a client's thread and of its backend: ``waited`` is what both have waited for a processor that
-    something else ran on, each other included; ``ran`` is what the backend has run. 0 where nobody tells."""
+    """Seconds so far of a client's thread and of its backend together: ``waited`` is what they have waited for a
+    processor that something else ran on, each other included; ``ran`` is what they have run. 0 where nobody tells."""
 
     waited: float = 0.0
     ran: float = 0.0

@@ -90,8 +90,8 @@ def scheduled(backend: int, database: str) -> Iterator[Callable[[], Scheduled]]:
         ]
 
         def read() -> Scheduled:
-            (_, ours), (ran, its) = map(_schedstat, files)
-            return Scheduled(ours + its, ran)
+            ours, its = map(_schedstat, files)
+            return Scheduled(ran=ours[0] + its[0], waited=ours[1] + its[1])
 
         yield read
 

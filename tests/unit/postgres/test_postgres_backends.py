@@ -43,8 +43,13 @@ ROUNDING = 1e-6
 
 
 def delays(*processes: object) -> float:
-    """Seconds, as the kernel tells them in nanoseconds."""
+    """Seconds waited, as the kernel tells them in nanoseconds."""
     return sum(int(Path(f"/proc/{one}/schedstat").read_text().split()[1]) for one in processes) / 1e9
+
+
+def times(*processes: object) -> float:
+    """Seconds run."""
+    return sum(int(Path(f"/proc/{one}/schedstat").read_text().split()[0]) for one in processes) / 1e9
 
 
 @linux
@@ -59,13 +64,13 @@ def test_waiting_is_that_of_this_thread_and_the_backend(server: Server) -> None:
             assert mine.waited < delays("thread-self") + ROUNDING
             assert between.waited > mine.waited  # the backend has waited at least when it was started
             assert between.ran - ran > 0.001
-            assert mine.ran == 0
+            assert mine.ran < times("thread-self") + ROUNDING
             connection.close()
             assert both().waited >= mine.waited
 
 
 @linux
-def test_what_the_backend_ran_is_left_in(server: Server) -> None:
+def test_what_ran_is_left_in(server: Server) -> None:
     """On one processor a client waits for its own backend, which the kernel counts like any other waiting."""
     with connect(server) as connection:
         pid = connection.info.backend_pid
@@ -80,7 +85,7 @@ def test_what_the_backend_ran_is_left_in(server: Server) -> None:
             finally:
                 os.sched_setaffinity(0, mine)
         assert ran > 0.005
-        assert sum(taken) > 0.9 * ran
+        assert sum(taken) > 0.6 * ran  # the rest is between executions
 
 
 def executed(connection: psycopg.Connection) -> float:
