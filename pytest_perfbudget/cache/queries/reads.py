@@ -22,7 +22,8 @@ from pytest_perfbudget.cache.queries.executions import Bases, name_of
 from pytest_perfbudget.cache.queries.state import Place, State
 from pytest_perfbudget.cache.queries.steps import Ask, Sql, Steps, Unreachable, Wait
 
-_POLL = 0.005  # seconds between looks at an entry that another caller is making
+_POLL, _RARELY = 0.005, 0.1  # seconds between looks at an entry that another caller is making, at first and at last
+_LATE = 0.25  # of the time waited, by which it may be seen late: who waits for long looks rarely
 _LESSONS = 4
 """Times that something is learned of a statement, by this caller or one that it waited for, or the schema changes."""
 _NONE = "none"
@@ -191,9 +192,9 @@ def _first(state: State, place: Place, call: Call, token: str) -> Steps[bool]:
 def _awaited(state: State, place: Place, call: Call) -> Steps[Entry | None]:
     """The entry another caller is making, None if it makes none in time."""
     flight = f"f:{name_of(place, call)}"
-    end = state.clock() + state.settings.flight
-    while state.clock() < end:
-        yield Wait(_POLL)
+    began = state.clock()
+    while (waited := state.clock() - began) < state.settings.flight:
+        yield Wait(min(max(_LATE * waited, _POLL), _RARELY))
         if entry := (yield from look_up(state, place, call)):
             return entry
         if (yield Ask(place.server, "MGET", (flight,)))[0] is None:

@@ -98,7 +98,7 @@ def _compare(
     if sides:
         layout = reference.layout(evidence.test, sides)
         gated = sides.keys() - _reported(asked, partners, evidence, reference.given)
-        words = f"timing {len(sides)} statements against {reference.commit}"
+        words = f"timing {len(sides)} statement{'s' if len(sides) > 1 else ''} against {reference.commit}"
         try:
             with place.progress(words), place.undisturbed() as left:
                 outcomes, failed = _timed(layout, sides, asked, gated, reference.commit.ref, perf_counter() + left)
