@@ -106,11 +106,11 @@ def _unknown(name: str, value: Any, path: Path, at: At) -> BudgetError:
 
 def _meant_table(name: str, table: Mapping[Any, Any], path: Path) -> list[str]:
     """A misspelt group (``works.buffers``), a query without the word ``query``, or a budget one floor too low."""
-    if path[:-1] in (("budgets",), ("budget",)):
-        return [f"a budget is a table at the top of its file: [{name}]"]
     for word in table:
         group = did_you_mean(name, GROUPS)
         if group or f"{name}.{word}" in BY_NAME:
             return did_you_mean(f"{name}.{word}", BY_NAME) or group
+    if path[:-1] in (("budgets",), ("budget",)):
+        return [f"a budget is a table at the top of its file: [{name}]"]
     within = ".".join([*(part for part in path[:-1] if isinstance(part, str)), "query", name])
     return [f"to narrow to the statements of {name}(): [{within}]"]

@@ -96,7 +96,7 @@ def sent_many(call: Call, cursor: Any, query: Any, sets: Counted, returning: obj
 def failed(call: Call, cursor: Any, error: BaseException, query: Any) -> None:
     """The driver's method raised. What never left (a wrong placeholder, a closed cursor) was no statement."""
     explain(error)
-    if call.owed and _awaited(call, cursor):
+    if call.owed and _of_another(error, call, cursor):
         sent(call, cursor, query)
         return
     call.duration = perf_counter() - call.started
@@ -110,11 +110,18 @@ def failed(call: Call, cursor: Any, error: BaseException, query: Any) -> None:
     call.converted = None
 
 
-def _awaited(call: Call, cursor: Any) -> bool:
-    """Whether a statement of a pipeline whose method raised has its result still to come: the error is that of one
-    before it, which had arrived by then."""
-    pipeline = getattr(cursor.connection, "_pipeline", None)
-    return call.converted is not None and not pgconn_of(cursor).status and outstanding(pipeline)
+def _of_another(error: BaseException, call: Call, cursor: Any) -> bool:
+    """Whether a method raised, in a pipeline, the error of a statement before its own: that of a result that had
+    arrived by then, while its own is still to come."""
+    if call.converted is None or pgconn_of(cursor).status or not _from_result(error):
+        return False
+    queue = getattr(getattr(cursor.connection, "_pipeline", None), "result_queue", ())
+    return any(queued is not None and queued[0] is cursor for queued in queue)
+
+
+def _from_result(error: BaseException) -> bool:
+    """Whether the server has said so; what psycopg or the application raise themselves has no SQLSTATE."""
+    return getattr(error, "sqlstate", None) is not None or type(error).__name__ == "PipelineAborted"
 
 
 class Counted:

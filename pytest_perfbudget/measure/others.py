@@ -21,6 +21,9 @@ UNHINDERED = 3.0
 """How many times as long most executions can take beside others where their waiting is left out: 1.6 times by a second
 thread of the core, and twice by the caches. The slowest can take any time: 2 of 24 unchanged p95 took longer."""
 
+_SLOW = {"p50": 0.5, "p95": 0.05, "p99": 0.01, "mean": 1.0}
+"""The share of executions that take at least as long."""
+
 Watch = Callable[[], Callable[[], Shared]]
 """Begins to watch the processors, and gives what tells of the time since then."""
 
@@ -31,6 +34,14 @@ def faster(shared: Shared) -> float:
     if shared.others <= 0:
         return 1.0
     return 1 + TAKEN * shared.others / ours if ours > 0 else math.inf
+
+
+def explains(shared: Shared, seconds: float, allowed: float, slow: float = 1.0, most: float = math.inf) -> bool:
+    """Whether what took ``seconds`` can have taken no more than ``allowed`` without others: by the rate at which they
+    slow all (``most`` times at most), and by the time they had, of which ``slow`` executions, one after the other, have
+    each lost the difference. What sleeps or waits for a lock is slowed by nobody's little."""
+    lost = slow * (seconds - allowed)
+    return seconds / min(faster(shared), most) <= allowed and lost <= TAKEN * shared.others
 
 
 def slowed(shared: Shared) -> float:
@@ -65,15 +76,16 @@ def without_others(sampled: Sampled, shared: Shared, most: float = math.inf) -> 
     """``sampled``, with each ``beyond`` made ``undecided`` that might not be one without others: what was sampled might
     have taken 1/:func:`faster` of the time, a median at least 1/``most`` of it."""
     decisions = {
-        key: unless_others(decision, shared, most if key == "p50" else math.inf)
+        key: unless_others(key, decision, len(sampled.samples), shared, most if key == "p50" else math.inf)
         for key, decision in sampled.decisions.items()
     }
     return replace(sampled, decisions=decisions)
 
 
-def unless_others(decision: Decision, shared: Shared, most: float = math.inf) -> Decision:
-    """``decision``; undecided where it is that the limit is exceeded, and 1/:func:`faster` of the time (at least
-    1/``most``) might not exceed it."""
-    if decision.state is not State.BEYOND or decision.lower / min(faster(shared), most) > decision.allowed:
+def unless_others(key: str, decision: Decision, n: int, shared: Shared, most: float = math.inf) -> Decision:
+    """``decision`` on ``key`` of ``n`` executions, one after the other; undecided where it is that the limit is
+    exceeded, and others :func:`explain <explains>` it."""
+    slow = max(_SLOW[key] * n, 1.0)
+    if decision.state is not State.BEYOND or not explains(shared, decision.lower, decision.allowed, slow, most):
         return decision
     return replace(decision, state=State.UNDECIDED, reason=f"{decision.reason}, but {meanwhile(shared)}")

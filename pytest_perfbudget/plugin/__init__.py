@@ -47,7 +47,7 @@ STATE = pytest.StashKey["State"]()
 DESELECTED = "perfbudget_deselected"
 """In a worker's output: tests were deselected there, of which the controller hears nothing else."""
 LEFT_OUT = pytest.StashKey[bool]()
-"""Whether tests that were collected here will not run."""
+"""Whether marked tests that were collected here will not run."""
 
 
 def state_of(config: pytest.Config) -> State:
@@ -114,13 +114,25 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Generator[None, Any, Any]:
     """Around all others: not each of them that takes tests out says so."""
-    number = len(items)
+    before = list(items)
     result = yield
-    if len(items) < number:
-        config.stash[LEFT_OUT] = True
-        getattr(config, "workeroutput", {})[DESELECTED] = True
+    kept = set(map(id, items))
+    _left_out([item for item in before if id(item) not in kept])
     _collected(config, items)
     return result
+
+
+def pytest_deselected(items: list[Any]) -> None:
+    """Some that say so never collected them: what they give has no markers."""
+    _left_out(items)
+
+
+def _left_out(items: list[Any]) -> None:
+    for item in items:
+        if not hasattr(item, "get_closest_marker") or item.get_closest_marker(NAME):
+            item.config.stash[LEFT_OUT] = True
+            getattr(item.config, "workeroutput", {})[DESELECTED] = True
+            return
 
 
 def _collected(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -107,6 +107,11 @@ def _the_first(function: Callable[..., Any], hub: Hub) -> Iterator[Callable[...,
         yield first
 
 
+def benchmarks(item: pytest.Item) -> bool:
+    """Whether the test has the fixture, and its samples will be kept."""
+    return _fixture(item) is not None and not _codspeed(item)
+
+
 def benchmarked(item: pytest.Item) -> Benchmarked | None:
     """What the fixture measured; None where the test has none, or did not call it."""
     fixture = _fixture(item)

@@ -42,7 +42,7 @@ class Controller:
             return None
         deselected = self._deselected or session.config.stash.get(LEFT_OUT, False)
         partial = incomplete(session, deselected=deselected, crashed=self._crashed)
-        result = self._run.finish(self._state.promises, complete=not partial, crashed=self._crashed)
+        result = self._run.finish(self._state.promises, partial=partial, crashed=self._crashed)
         problems = [*result.problems, *self._write_reports(result)]
         for problem in problems:
             session.config.hook.pytest_runtest_logreport(report=_report(problem))

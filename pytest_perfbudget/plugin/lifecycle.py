@@ -10,7 +10,7 @@ import pytest
 
 from pytest_perfbudget.errors import BudgetError, PerfbudgetError
 from pytest_perfbudget.model import TestResult
-from pytest_perfbudget.plugin.benchmark import benchmarked, one_call, tell
+from pytest_perfbudget.plugin.benchmark import benchmarked, benchmarks, one_call, tell
 from pytest_perfbudget.plugin.marker import Marked
 from pytest_perfbudget.session.examine import Examiner
 from pytest_perfbudget.session.wire import encode
@@ -50,7 +50,7 @@ class Lifecycle:
         mark = self._marks.get(item)
         if mark is None:
             return (yield)
-        with self._examiner.watching(), one_call(item, self._state.place.hub):
+        with self._examiner.watching(benchmarks=benchmarks(item)), one_call(item, self._state.place.hub):
             returned = yield
         with as_failure():
             result, text = self._examiner.examine(mark.at, benchmarked(item))

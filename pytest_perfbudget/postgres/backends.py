@@ -77,23 +77,20 @@ def memory(backend: int, its: str, database: str) -> Callable[[], int]:
 
 @contextmanager
 def scheduled(backend: int, database: str) -> Iterator[Callable[[], Scheduled]]:
-    """What this thread and a backend have had of the processors, read anew with each call; of what cannot be read
-    (another machine's, another platform's) nothing. See ``Documentation/scheduler/sched-stats`` of Linux: the first two
-    figures of ``schedstat``, in nanoseconds."""
-    there = None
+    """What this thread and a backend have had of the processors, read anew with each call; nothing where either cannot
+    be read (another machine's, another platform's), as the one may have waited for the other. The first two figures of
+    Linux' ``schedstat``, in nanoseconds (``Documentation/scheduler/sched-stats``)."""
+    both = [_PROC / "thread-self" / "schedstat"]
     with suppress(DisturbedError):
-        there = _PROC / str(process_of(backend, database)) / "schedstat"
+        both.append(_PROC / str(process_of(backend, database)) / "schedstat")
     with ExitStack() as opened:
-        files = [
-            opened.enter_context(file) if path and (file := _opened(path)) else None
-            for path in (_PROC / "thread-self" / "schedstat", there)
-        ]
+        files = [opened.enter_context(file) for path in both if (file := _opened(path)) is not None]
 
         def read() -> Scheduled:
             ours, its = map(_schedstat, files)
             return Scheduled(ran=ours[0] + its[0], waited=ours[1] + its[1])
 
-        yield read
+        yield read if len(both) == len(files) > 1 else Scheduled
 
 
 def process_of(backend: int, database: str) -> int:
@@ -122,10 +119,8 @@ def _opened(path: Path) -> BinaryIO | None:
         return None
 
 
-def _schedstat(file: BinaryIO | None) -> tuple[float, float]:
+def _schedstat(file: BinaryIO) -> tuple[float, float]:
     """Seconds run and seconds waited."""
-    if file is None:
-        return 0.0, 0.0
     try:
         file.seek(0)
         ran, waited = file.read().split()[:2]

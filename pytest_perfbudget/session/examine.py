@@ -35,7 +35,6 @@ from pytest_perfbudget.session.resources import Resources
 from pytest_perfbudget.session.stored.compare import compare_with_runs
 from pytest_perfbudget.session.stored.history import History
 from pytest_perfbudget.session.timing import time_queries
-from pytest_perfbudget.verdict.benchmark import check_benchmark
 from pytest_perfbudget.verdict.gather import gather
 from pytest_perfbudget.verdict.judge import Bench, judge, recorded
 from pytest_perfbudget.verdict.judgement import Judgement, fails
@@ -88,15 +87,15 @@ class Examiner:
             self._place.hub.start()
 
     @contextmanager
-    def watching(self) -> Iterator[None]:
+    def watching(self, *, benchmarks: bool) -> Iterator[None]:
         """The body of the test runs: record its statements (after those of its fixtures, if they count), and the
-        connections it uses."""
+        connections it uses. ``benchmarks`` says that a benchmark times a function in it."""
         assert self._budget is not None
         hub = self._place.hub
         if self._budget.capture == "call":
             hub.start()
         try:
-            with self._resources.watching(self._budget):
+            with self._resources.watching(self._budget, benchmarks=benchmarks):
                 yield
         finally:
             self._statements = hub.stop()
@@ -116,8 +115,7 @@ class Examiner:
         """The result of the test that was watched, and the text it fails with (empty if it passes); ``benchmarked`` is
         what a benchmark in it measured."""
         assert self._budget is not None
-        if benchmarked and check_benchmark(self._budget, benchmarked, None)[1]:
-            self._resources.look()
+        self._resources.look(self._budget, benchmarked)
         with self._place.hub.mute():
             evidence, judgement = self._judge(self._budget, benchmarked)
             findings = self._explained(judgement, evidence)

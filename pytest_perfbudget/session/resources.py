@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 
 from pytest_perfbudget.budgets.budget import Budget
 from pytest_perfbudget.capture.caches.watch import Watched
@@ -11,13 +11,13 @@ from pytest_perfbudget.capture.caches.watch import watching as watching_caches
 from pytest_perfbudget.capture.hub import Hub
 from pytest_perfbudget.capture.plan_cache import PlanCache
 from pytest_perfbudget.model import Finding, Verdict
-from pytest_perfbudget.model.resources import ALONE, PlanCacheUse, PoolUse, ReplicaUse, Shared, Used
+from pytest_perfbudget.model.resources import ALONE, Benchmarked, PlanCacheUse, PoolUse, ReplicaUse, Shared, Used
 from pytest_perfbudget.pool.ledger import Account, Ledger
 from pytest_perfbudget.pool.watch import watching as watching_pools
 from pytest_perfbudget.postgres.neighbours import Neighbours
 from pytest_perfbudget.session.peak import Peak
 from pytest_perfbudget.session.standby import Standby
-from pytest_perfbudget.verdict.benchmark import LATENCIES
+from pytest_perfbudget.verdict.benchmark import LATENCIES, check_benchmark
 from pytest_perfbudget.verdict.caches import check_caches
 from pytest_perfbudget.verdict.load import check_memory
 from pytest_perfbudget.verdict.resources import TIMED, check_plan_cache, check_pools, check_replica
@@ -45,11 +45,12 @@ class Resources:
         self._caches: Watched | None = None
 
     @contextmanager
-    def watching(self, budget: Budget) -> Iterator[None]:
-        """Note what is used meanwhile."""
+    def watching(self, budget: Budget, *, benchmarks: bool) -> Iterator[None]:
+        """Note what is used meanwhile, by a body that ``benchmarks`` a function or does not."""
         self._pools = self._plan_cache = self._replica = self._peak = self._caches = None
         self.shared = ALONE
-        self._since = self._neighbours().watch() if budget.limits.keys() & {*TIMED, *LATENCIES} else lambda: ALONE
+        timed = {*TIMED, *(LATENCIES if benchmarks else ())}
+        self._since = self._neighbours().watch() if budget.limits.keys() & timed else lambda: ALONE
         with ExitStack() as stack:
             if _speaks_of(budget, "plan_cache."):
                 stack.enter_context(self._watch_plan_cache())
@@ -65,27 +66,27 @@ class Resources:
                 self._peak = Peak()
                 stack.enter_context(self._peak.watching(self._memory))
             yield
-        if any(found.verdict is Verdict.OVER and found.code in TIMED for found in self._used(budget, ALONE)):
-            self.look()
 
-    def look(self) -> None:
-        """Have in ``shared`` the processors' time from the beginning of the body until now. To be asked for at once
-        where a figure of the body is too slow; it may take a pause (:meth:`Neighbours.watch`)."""
-        if self.shared is ALONE:
-            self.shared = self._since()
+    def look(self, budget: Budget, benchmarked: Benchmarked | None) -> None:
+        """Have in ``shared`` the processors' time from the beginning of the body until now, if a figure of it is too
+        slow. To be asked for at the end of the body; it may take a pause (:meth:`Neighbours.watch`)."""
+        found = [*(check_pools(budget, self._pools) if self._pools else ())]
+        found = [one for one in found if one.code in TIMED]
+        found += check_benchmark(budget, benchmarked, None)[1] if benchmarked else ()
+        if any(one.verdict is Verdict.OVER for one in found):
+            with suppress(OSError):  # the server has gone: others will say so
+                self.shared = self._since()
 
     def findings(self, budget: Budget) -> tuple[tuple[Used, ...], tuple[Finding, ...]]:
         """The figures that are shown whatever they are, and what the budget has to say of all."""
         used, peak = check_memory(budget, self._peak.use) if self._peak else (None, None)
         figures, cached = check_caches(budget, self._caches.use) if self._caches else ([], [])
-        found = self._used(budget, self.shared)
+        found = check_pools(budget, self._pools, self.shared) if self._pools else []
         if self._plan_cache:
             found += check_plan_cache(budget, self._plan_cache)
+        if self._replica:
+            found += check_replica(budget, self._replica)
         return (*figures, *filter(None, [used])), (*found, *cached, *filter(None, [peak]))
-
-    def _used(self, budget: Budget, shared: Shared) -> list[Finding]:
-        found = check_pools(budget, self._pools, shared) if self._pools else []
-        return found + (check_replica(budget, self._replica, shared) if self._replica else [])
 
     @contextmanager
     def _watch_pools(self) -> Iterator[None]:

@@ -39,8 +39,10 @@ class Run:
             word = "failed" if failed else outcome
             self._results[test] = TestResult(test, budget, word, Verdict.UNJUDGED)
 
-    def finish(self, promises: Promises, *, complete: bool, crashed: bool) -> RunResult:
-        """Judge the whole; write baselines, if that was asked for and nothing stands against it."""
+    def finish(self, promises: Promises, *, partial: str | None, crashed: bool) -> RunResult:
+        """Judge the whole; write baselines, if that was asked for and nothing stands against it. ``partial`` is why not
+        every test ran."""
+        complete = not partial
         environment = next((r.evidence.environment for r in self._results.values() if r.evidence), None)
         problems = [*self._expired(promises), *self._unused(promises, complete)]
         lines: tuple[str, ...] = ()
@@ -55,7 +57,7 @@ class Run:
             problems.append(Problem("baselines", error.what, error.at, error.remedy))
             loosened = ()
         try:
-            timings = record(self._options, self._results.values(), self._at, complete=complete)
+            timings = record(self._options, self._results.values(), self._at, partial=partial)
         except PerfbudgetError as error:
             problems.append(Problem("timings", error.what, error.at, error.remedy))
             timings = ()

@@ -35,7 +35,8 @@ def _checked(limit: Limit, measured: Benchmarked, shared: Shared) -> tuple[Used 
         words = f"its rounds are of {format_count(loop)} calls each, and have a mean alone"
         return None, unjudged(limit, f"{words}: benchmark.pedantic(…, rounds=100) times every call")
     ended = Cap(math.inf, "the end of the benchmark's rounds was")
-    decision = unless_others(decided(measured.samples, {name: limit.value}, ended, looks=False)[name], shared)
+    decision = decided(measured.samples, {name: limit.value}, ended, looks=False)[name]
+    decision = unless_others(name, decision, n * loop, shared)
     if not n:
         return None, unjudged(limit, decision.reason)
     figure = getattr(summary(measured.samples), name)

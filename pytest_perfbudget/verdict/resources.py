@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from pytest_perfbudget.budgets.budget import Budget, Limit
-from pytest_perfbudget.measure.others import UNHINDERED, faster, meanwhile
+from pytest_perfbudget.measure.others import UNHINDERED, explains, meanwhile
 from pytest_perfbudget.measure.statistics import percentile, quantile_bounds
 from pytest_perfbudget.model import Finding, Site, Verdict
 from pytest_perfbudget.model.resources import ALONE, PlanCacheUse, PoolUse, ReplicaUse, Shared
@@ -18,8 +18,9 @@ from pytest_perfbudget.verdict.bounded import over, unjudged
 CONFIDENCE = 0.95
 """A percentile fails a test when its lower bound, of this confidence, is above the limit."""
 
-TIMED = ("pool.wait_p95", "pool.connect_p95", "replica.lag_p95")
-"""What takes longer where others have the processors."""
+TIMED = ("pool.wait_p95", "pool.connect_p95")
+"""What takes longer where others have the processors. A standby is one of the others: of ``replica.lag_p95`` it is not
+known what the replay itself had."""
 
 _LINES = 10
 """Lines of leaks that are shown."""
@@ -99,7 +100,7 @@ def _quantile(limit: Limit, samples: Sequence[float], site: Site | None, why: st
     measured, lower = percentile(samples, 0.95), quantile_bounds(samples, 0.95, CONFIDENCE)[0]
     if measured <= limit.value:
         return
-    if lower > limit.value and lower / min(faster(shared), UNHINDERED) <= limit.value:
+    if lower > limit.value and explains(shared, lower, limit.value, most=UNHINDERED):
         yield unjudged(limit, f"is {format_seconds(measured)}, but {meanwhile(shared)}")
     elif lower > limit.value:
         at = f", longest at {site}" if site else ""
@@ -133,8 +134,8 @@ def _unprepared(limit: Limit) -> Finding:
     )
 
 
-def check_replica(budget: Budget, use: ReplicaUse, shared: Shared = ALONE) -> list[Finding]:
-    """The finding of ``replica.lag_p95``, if it has one; ``shared`` is the processors' time while the test ran."""
+def check_replica(budget: Budget, use: ReplicaUse) -> list[Finding]:
+    """The finding of ``replica.lag_p95``, if it has one."""
     limit = budget.limits.get("replica.lag_p95")
-    lags = _quantile(limit, use.lags, None, "nothing was written while the test ran", shared) if limit else ()
+    lags = _quantile(limit, use.lags, None, "nothing was written while the test ran", ALONE) if limit else ()
     return [_fixed(finding) for finding in lags]

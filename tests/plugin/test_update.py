@@ -80,23 +80,54 @@ import pytest
 
 @pytest.hookimpl({order})
 def pytest_collection_modifyitems(config, items):
-    out = [item for item in items if item.name == "test_close"]
-    items[:] = [item for item in items if item not in out]
+    out = [item for item in items if item.name == "{name}"]
+    items[:] = [item for item in items if item not in out] + ([items[0]] if {repeats} else [])
     {told}
 """
 
 
 @pytest.mark.parametrize("workers", [(), ("-n2",)], ids=["alone", "xdist"])
 @pytest.mark.parametrize("told", ["", "config.hook.pytest_deselected(items=out)"], ids=["silently", "told"])
-@pytest.mark.parametrize("order", ["tryfirst=True", "trylast=True"])
+@pytest.mark.parametrize(("order", "repeats"), [("tryfirst=True", True), ("trylast=True", False)])
 def test_tests_that_a_plugin_takes_out_are_not_gone(
-    shop: Shop, order: str, told: str, workers: tuple[str, ...]
+    shop: Shop, order: str, repeats: bool, told: str, workers: tuple[str, ...]
 ) -> None:
     shop.write(**{"test_shop.py": TWO, "budgets/orders.toml": "[recent]\nqueries.max = 1\n[close]\nqueries.max = 1\n"})
     shop.record()
-    shop.write(**{"conftest.py": TAKES_OUT.format(order=order, told=told)})
+    shop.write(**{"conftest.py": TAKES_OUT.format(order=order, told=told, name="test_close", repeats=repeats)})
     done = shop.run(*workers)
     assert (done.code, done.report["problems"], done.verdicts) == (0, [], {"test_recent": "same"}), done.text
     written = sorted(path.read_bytes() for path in shop.path.rglob("baselines/*/*.json"))
     assert shop.run("--perf-update", "--perf-accept=unused", *workers).code == 0
     assert sorted(path.read_bytes() for path in shop.path.rglob("baselines/*/*.json")) == written
+
+
+FAKES = """
+class Fake:
+    def __init__(self, config):
+        self.config = config
+
+def pytest_ignore_collect(collection_path, config):
+    if collection_path.name == "test_other.py":
+        config.hook.pytest_deselected(items=[Fake(config)])
+        return True
+"""
+
+
+@pytest.mark.parametrize("workers", [(), ("-n2",)], ids=["alone", "xdist"])
+def test_tests_that_a_plugin_says_it_never_collected_are_not_gone(shop: Shop, workers: tuple[str, ...]) -> None:
+    """As pytest-testmon does with whole files."""
+    shop.write(**{"test_other.py": TEST.replace("test_recent", "test_again")})
+    shop.record()
+    shop.write(**{"conftest.py": FAKES})
+    done = shop.run(*workers)
+    assert (done.code, done.report["problems"], done.report["run"]["complete"]) == (0, [], False), done.text
+
+
+def test_a_test_without_a_budget_that_is_taken_out_leaves_the_run_complete(shop: Shop) -> None:
+    shop.append("test_shop.py", "\ndef test_plain():\n    pass\n")
+    takes_out = TAKES_OUT.format(
+        order="", told="config.hook.pytest_deselected(items=out)", name="test_plain", repeats=False
+    )
+    shop.write(**{"conftest.py": takes_out})
+    assert shop.run().report["run"]["complete"]

@@ -15,8 +15,9 @@ from pytest_perfbudget.verdict.judgement import fails
 from pytest_perfbudget.verdict.stored import KEY
 
 
-def record(options: Options, results: Collection[TestResult], started: str, *, complete: bool) -> tuple[str, ...]:
-    """Append the run, and say so or why not; nothing to say where no budget asks for it, or outside CI.
+def record(options: Options, results: Collection[TestResult], started: str, *, partial: str | None) -> tuple[str, ...]:
+    """Append the run, and say so or why not; nothing to say where no budget asks for it, or outside CI. ``partial`` is
+    why not every test ran.
 
     Raises:
         BaselineError: the file could not be written.
@@ -26,7 +27,7 @@ def record(options: Options, results: Collection[TestResult], started: str, *, c
         return ()
     history = History(options)
     kept = {one.nodeid: figures for one in timed if _sound(one, options) and (figures := tuple(_figures(one)))}
-    why = "" if complete else "the run was not complete"
+    why = f"the run was not complete: {partial}" if partial else ""
     why = why or ("" if history.standing.default else history.standing.words)
     why = why or ("" if kept else "every test that was timed has failed" if timed else "no statement was timed")
     if why:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import inspect
 import threading
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from select import select
@@ -227,24 +228,59 @@ def test_an_error_reaches_the_application_as_it_is(hub: Hub, dsn: str) -> None:
     assert len(after.plans) == 1
 
 
-@pytest.mark.parametrize("arrived", [False, True])
-def test_a_statement_that_fails_in_a_pipeline_has_its_error(hub: Hub, dsn: str, arrived: bool) -> None:
-    """Also where the error has arrived before the next statement is sent: that one's method raises it then."""
+def test_a_statement_that_fails_in_a_pipeline_has_its_error(hub: Hub, dsn: str) -> None:
     with connect(dsn) as connection:
         with suppress(psycopg.Error), connection.pipeline():
-            first = connection.execute(ONE, (7,))
-            if arrived:
-                first.fetchone()
-            connection.execute("SELECT 1 / %s", (0,))
-            if arrived:
-                assert select([connection], [], [], 10)[0]
-            connection.execute(ONE, (8,))
+            for statement, value in ((ONE, 7), ("SELECT 1 / %s", 0), (ONE, 8)):
+                connection.execute(statement, (value,))
         connection.execute(ONE, (9,))
     statements = hub.stop()
     assert [statement.error for statement in statements] == [None, "22012", "PipelineAborted", None]
     assert [len(statement.plans) for statement in statements] == [1, 0, 0, 1]
     failed = statements[1]
     assert failed.why_no_plan == "the statement failed (22012)"
+
+
+@pytest.mark.parametrize("many", [False, True])
+def test_an_error_that_has_arrived_is_not_that_of_the_statement_whose_method_raises_it(
+    hub: Hub, dsn: str, many: bool
+) -> None:
+    with connect(dsn) as connection:
+        connection.execute("SET auto_explain.log_min_duration = -1")  # nothing arrives before the error
+        with suppress(psycopg.Error), connection.pipeline():
+            connection.execute("SELECT 1 / %s", (0,))
+            assert select([connection], [], [], 10)[0]
+            with pytest.raises(psycopg.errors.DivisionByZero), connection.cursor() as cursor:
+                cursor.executemany(ONE, [(7,), (8,)]) if many else cursor.execute(ONE, (7,))
+        connection.execute("SET auto_explain.log_min_duration = 0")
+        connection.execute(ONE, (9,))
+    statements = [one for one in hub.stop() if not one.sql.startswith("SET")]
+    assert [statement.error for statement in statements] == ["22012", "PipelineAborted", None]
+    assert [len(statement.plans) for statement in statements] == [0, 0, 1]
+
+
+class Unsendable:
+    """What psycopg has no adapter for."""
+
+
+def refused() -> Iterator[tuple[object, ...]]:
+    yield (7,)
+    raise ValueError("no more")
+
+
+@pytest.mark.parametrize(
+    ("sets", "kind"), [([(7,), (8,), (Unsendable(),)], psycopg.ProgrammingError), (refused(), ValueError)]
+)
+def test_what_the_client_refuses_in_a_pipeline_is_its_own_error(
+    hub: Hub, dsn: str, sets: Iterable[tuple[object, ...]], kind: type[Exception]
+) -> None:
+    with connect(dsn) as connection:
+        with pytest.raises(kind), connection.pipeline(), connection.cursor() as cursor:
+            cursor.executemany(ONE, sets)
+        connection.execute(ONE, (9,))
+    refused, after = hub.stop()
+    assert refused.error == kind.__name__
+    assert (after.error, len(after.plans)) == (None, 1)
 
 
 def test_an_execution_that_lost_its_connection(hub: Hub, dsn: str) -> None:

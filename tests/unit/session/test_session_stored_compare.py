@@ -281,7 +281,7 @@ def on_main(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("on_main")
 def test_a_run_of_the_default_branch_leaves_its_figures(tmp_path: Path) -> None:
     asked = options(tmp_path)
-    said = record(asked, [finished(Verdict.SAME)], "2026-01-01T10:00:00+00:00", complete=True)
+    said = record(asked, [finished(Verdict.SAME)], "2026-01-01T10:00:00+00:00", partial=None)
     assert said == (
         "times of 1 statement were recorded in timings: GITHUB_ACTIONS is set; this run is of main (GITHUB_REF_NAME), "
         "the default branch (timings_branch)",
@@ -292,23 +292,23 @@ def test_a_run_of_the_default_branch_leaves_its_figures(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("on_main")
 @pytest.mark.parametrize(
-    ("found", "values", "complete", "said"),
+    ("found", "values", "partial", "said"),
     [
-        (finished(Verdict.SAME), {"ci": None}, True, None),
-        (finished(Verdict.SAME), {}, False, "the run was not complete"),
-        (finished(Verdict.SAME), {"timings_branch": "trunk"}, True, "this run is of main (GITHUB_REF_NAME), and trunk"),
-        (finished(Verdict.OVER, "work.buffers", "failed"), {}, True, "every test that was timed has failed"),
-        (finished(Verdict.SAME, outcome="failed"), {}, True, "every test that was timed has failed"),
-        (not_timed(KEY), {}, True, "no statement was timed"),
-        (not_timed(KEY), {"timings_branch": "trunk"}, True, "this run is of main (GITHUB_REF_NAME), and trunk"),
-        (not_timed("latency.p50"), {}, True, None),
+        (finished(Verdict.SAME), {"ci": None}, None, None),
+        (finished(Verdict.SAME), {}, "paths were given", "the run was not complete: paths were given"),
+        (finished(Verdict.SAME), {"timings_branch": "trunk"}, None, "this run is of main (GITHUB_REF_NAME), and trunk"),
+        (finished(Verdict.OVER, "work.buffers", "failed"), {}, None, "every test that was timed has failed"),
+        (finished(Verdict.SAME, outcome="failed"), {}, None, "every test that was timed has failed"),
+        (not_timed(KEY), {}, None, "no statement was timed"),
+        (not_timed(KEY), {"timings_branch": "trunk"}, None, "this run is of main (GITHUB_REF_NAME), and trunk"),
+        (not_timed("latency.p50"), {}, None, None),
     ],
     ids=["laptop", "in part", "another branch", "over a budget", "failed", "unjudged", "unknown", "not asked"],
 )
 def test_any_other_run_leaves_none(
-    tmp_path: Path, found: TestResult, values: dict[str, Any], complete: bool, said: str | None
+    tmp_path: Path, found: TestResult, values: dict[str, Any], partial: str | None, said: str | None
 ) -> None:
-    lines = record(options(tmp_path, **values), [found], "2026-01-01T10:00:00+00:00", complete=complete)
+    lines = record(options(tmp_path, **values), [found], "2026-01-01T10:00:00+00:00", partial=partial)
     assert [line.startswith(f"times were not recorded: {said}") for line in lines] == ([True] if said else [])
     assert not (tmp_path / "timings").exists()
 
@@ -317,4 +317,4 @@ def test_any_other_run_leaves_none(
 def test_what_the_default_branch_is_too_slow_by_is_recorded(tmp_path: Path) -> None:
     """It was merged: the runs that follow are held to what is there."""
     found = finished(Verdict.REGRESSED, outcome="failed")
-    assert "were recorded" in record(options(tmp_path), [found], "2026-01-01T10:00:00+00:00", complete=True)[0]
+    assert "were recorded" in record(options(tmp_path), [found], "2026-01-01T10:00:00+00:00", partial=None)[0]
