@@ -14,6 +14,7 @@ import psycopg
 from pytest_perfbudget.cache.queries import entries
 from pytest_perfbudget.cache.queries.calls import Parameters
 from pytest_perfbudget.model.cache import Stale
+from pytest_perfbudget.model.unwatched import unwatched
 from pytest_perfbudget.sites import Site
 from pytest_perfbudget.statements import one_line
 
@@ -78,6 +79,12 @@ class Checker:
     def sample(self) -> tuple[tuple[str, Parameters, Site | None], ...]:
         """Calls that were hits, each with the first line that made it; none where one was stale: that is known."""
         return () if self.stale else tuple(self._asked.values())
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """What is asked for meanwhile is not the test's: it counts for no budget."""
+        with self._quiet(), unwatched():
+            yield
 
     def close(self) -> None:
         """Close its connections."""

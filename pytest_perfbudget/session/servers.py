@@ -6,8 +6,8 @@ from functools import cached_property
 
 from pytest_perfbudget import cache
 from pytest_perfbudget.cache.server import RedisDatabase, RedisKind, RedisRequest, RedisServer, is_url
-from pytest_perfbudget.capture.caches.ledger import unwatched
 from pytest_perfbudget.errors import PerfbudgetError
+from pytest_perfbudget.model.unwatched import unwatched
 from pytest_perfbudget.postgres import conninfo
 from pytest_perfbudget.postgres.dsn import is_dsn
 from pytest_perfbudget.postgres.server import Progress, Request, Server, ServerKind

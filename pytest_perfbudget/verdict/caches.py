@@ -133,7 +133,7 @@ def _no_ttl(limit: Limit, cache: CacheUse) -> Iterator[Finding]:
         yield unjudged(limit, cache.why_lasting)
 
 
-_FRESH = "write through cache.connection(), or cache.cover() the tables that others write to"
+_FRESH = "write through cache.connection(); what others write to tables of cache.cover() is seen within licence (0.5 s)"
 _ONE = (
     "let one recompute while the others wait for its entry: redis-py's lock(), SET … NX, or QueryCache, which does so\n"
     "or refresh an entry before it expires"

@@ -129,7 +129,7 @@ def test_verify_fails_on_what_a_writer_changed_behind_the_cache_and_names_it(cac
     assert done.code == 1, done.text
     start = done.text.index("StaleError:")
     told = [text.removeprefix("E").strip() for text in done.text[start:].splitlines()]
-    matches(SNAPSHOTS / "cache_verify.txt", "\n".join(told[: told.index("") + 9]))
+    matches(SNAPSHOTS / "cache_verify.txt", "\n".join(told[: told.index("") + 10]))
 
 
 def test_stale_answers_that_nobody_asked_about_are_a_warning(cached: Shop) -> None:
@@ -137,6 +137,33 @@ def test_stale_answers_that_nobody_asked_about_are_a_warning(cached: Shop) -> No
     done = cached.run(reported=False)
     assert done.code == 0, done.text
     assert "perf_cache: an answer of the cache is not what PostgreSQL gives" in done.text
+
+
+TWO_READS = "recent(perf_cache, 7)\nrecent(perf_cache, 7)\n"
+
+
+def test_what_verify_asks_again_counts_for_no_budget(cached: Shop) -> None:
+    write(cached, TWO_READS + "for _ in range(20): perf_cache.verify()", 'cache.hit_rate = "60%"', "perf_cache")
+    done = cached.run()
+    assert done.code == 1, done.text
+    assert "1 of 2 reads" in done.text
+
+
+def test_round_trips_do_not_depend_on_the_clock(cached: Shop) -> None:
+    turns = []
+    for between in ("", "import time; time.sleep(0.6)\n"):
+        write(cached, between.join([TWO_READS, TWO_READS, ""]), "cache.round_trips = 90", "perf_cache")
+        done = cached.run()
+        assert done.code == 0, done.text
+        turns.append([one["value"] for one in done.report["tests"][0]["used"]])
+    assert turns[0] == turns[1]
+
+
+def test_staleness_is_unjudged_where_nothing_was_hit(cached: Shop) -> None:
+    write(cached, "recent(perf_cache, 7)", "cache.stale = 0", "perf_cache")
+    done = cached.run("--perf-strict")
+    assert done.code == 1, done.text
+    assert "no answer of an entry was compared, as there was none: read twice" in done.text
 
 
 def test_verify_of_a_test_without_a_hit_fails(cached: Shop) -> None:

@@ -14,7 +14,7 @@ from pytest_perfbudget.cache.queries import covering, declaring, entries, execut
 from pytest_perfbudget.cache.queries.accesses import HORIZON, AccessLog, Forecast, Warming
 from pytest_perfbudget.cache.queries.calls import Call, Parameters, call
 from pytest_perfbudget.cache.queries.driving_async import AsyncDriving
-from pytest_perfbudget.cache.queries.lending import AsyncLending
+from pytest_perfbudget.cache.queries.lending import AsyncLending, lends
 from pytest_perfbudget.cache.queries.state import Settings, State
 from pytest_perfbudget.cache.queries.store_async import AsyncStore
 from pytest_perfbudget.cache.queries.usage import Usage, usage_of
@@ -45,7 +45,7 @@ class AsyncQueryCache:
         cluster: bool = False,
         log: AccessLog | None = None,
     ) -> None:
-        self._pool, self._log = pool, log
+        self._pool, self._log = lends(pool), log
         self._store = AsyncStore(redis, timeout=timeout, pause=pause, cluster=cluster)
         self._driving = AsyncDriving(self._store)
         self._state = State(settings or Settings(), time.monotonic, random.random)

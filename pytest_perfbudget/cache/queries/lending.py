@@ -9,11 +9,29 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, AsyncExitStack, ExitStack
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 from psycopg import AsyncConnection, Connection, pq
 
+from pytest_perfbudget.errors import CacheError
+
 _OPEN = (pq.TransactionStatus.ACTIVE, pq.TransactionStatus.INTRANS)
+
+_P = TypeVar("_P")
+
+
+def lends(pool: _P) -> _P:
+    """The pool, if it is one.
+
+    Raises:
+        CacheError: it has no ``connection()``.
+    """
+    if not callable(getattr(pool, "connection", None)):
+        what = type(pool).__name__
+        raise CacheError(
+            f"a {what} is no pool", remedy="give one that lends connections: psycopg_pool.ConnectionPool(dsn)"
+        )
+    return pool
 
 
 class Lending:

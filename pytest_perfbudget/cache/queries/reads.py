@@ -14,6 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from psycopg import Error, pq
+from psycopg.errors import UndefinedTable
 
 from pytest_perfbudget.cache.queries import counters, decoding, dependencies, entries, executions, questions, versions
 from pytest_perfbudget.cache.queries.calls import Call
@@ -21,11 +22,13 @@ from pytest_perfbudget.cache.queries.entries import Entry
 from pytest_perfbudget.cache.queries.executions import Bases, name_of
 from pytest_perfbudget.cache.queries.state import Place, State
 from pytest_perfbudget.cache.queries.steps import Ask, Sql, Steps, Unreachable, Wait
+from pytest_perfbudget.errors import CacheError
 
 _POLL, _RARELY = 0.005, 0.1  # seconds between looks at an entry that another caller is making, at first and at last
 _LATE = 0.25  # of the time waited, by which it may be seen late: who waits for long looks rarely
 _LESSONS = 4
 """Times that something is learned of a statement, by this caller or one that it waited for, or the schema changes."""
+_INSTALL = "call install() of the cache once in this database, as a migration"
 _NONE = "none"
 """A key that there never is: what has become a replica refuses to delete it, and what is full does not."""
 
@@ -136,13 +139,16 @@ def renew(state: State) -> Steps[None]:
     """The licence, by one caller before it ends, lest all that are about ask at once when it has. One that cannot be
     renewed lasts until its end."""
     _, ends = state.granted
-    with suppress(Unreachable, Error):
+    with suppress(Unreachable, Error, CacheError):
         yield from _granted(state, ends)
 
 
 def _granted(state: State, began: float) -> Steps[Place | None]:
     until = state.clock() + state.settings.licence
-    found = questions.value((yield Sql(questions.STATE, often=True)))
+    try:
+        found = questions.value((yield Sql(questions.STATE, often=True)))
+    except UndefinedTable as error:
+        raise CacheError(f"the table public.{questions.DEBTS} is missing", remedy=_INSTALL) from error
     if not found["plain"]:
         state.grant(None, until)
         return None

@@ -12,10 +12,14 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from pytest_perfbudget.errors import CacheError
+
 if TYPE_CHECKING:
     from pytest_perfbudget.cache.queries.keys import Keyed
 
 _T = TypeVar("_T")
+_SHORTEST = 0.001  # seconds: what Redis counts in
+_LONGEST = 64  # bytes of a key of BLAKE2b
 _REMEMBERED = 4096  # statements
 _RENEWED = 0.25  # the last part of a licence, in which it is renewed
 _NOTED: ContextVar[list[str] | None] = ContextVar("perfbudget_cache_noted", default=None)
@@ -45,6 +49,9 @@ class Settings:
     asking PostgreSQL for debts hits are allowed, and how long a commit that could not reach Redis is held back.
     ``flight``: how long a caller waits for another one's execution of the same statement. ``pure``: names of functions
     of your own that depend on nothing but their arguments and tables.
+
+    Raises:
+        CacheError: a value is not of its kind, or out of range.
     """
 
     ttl: float = 3600.0
@@ -57,6 +64,20 @@ class Settings:
     flight: float = 5.0
     secret: bytes = b""
     pure: frozenset[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        for name in ("ttl", "ttl_empty", "jitter", "early", "licence", "flight", "largest", "compress_from"):
+            least = _SHORTEST if name in ("ttl", "ttl_empty") else 0
+            value = getattr(self, name)
+            if not isinstance(value, int | float) or isinstance(value, bool) or not value >= least:
+                unit = "a size in bytes" if name in ("largest", "compress_from") else "a number, times in seconds"
+                raise CacheError(f"{name} of Settings is {value!r:.40}", remedy=f"{unit}, {least} at the least")
+        if self.jitter > 1:
+            raise CacheError(f"jitter of Settings is {self.jitter}", remedy="a share of the life: 1 at the most")
+        if not isinstance(self.secret, bytes) or len(self.secret) > _LONGEST:
+            raise CacheError("secret of Settings is not as it should be", remedy=f"bytes, {_LONGEST} at the most")
+        if isinstance(self.pure, str):
+            raise CacheError("pure of Settings is a text", remedy=f"frozenset({{{self.pure!r:.40}}})")
 
 
 @dataclass(frozen=True, slots=True)

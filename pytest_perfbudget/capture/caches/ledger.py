@@ -5,9 +5,7 @@ from __future__ import annotations
 import itertools
 import threading
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +14,7 @@ from pytest_perfbudget.capture.caches.expiries import Expiries, Where
 from pytest_perfbudget.capture.caches.overlaps import Recomputations
 from pytest_perfbudget.capture.caches.wire import QUEUED, SMALL, Command, commands, shape, whole
 from pytest_perfbudget.model.cache import CacheUse, Lines
+from pytest_perfbudget.model.unwatched import UNWATCHED
 from pytest_perfbudget.sites import Site
 
 OURS = b"perfbudget:{"
@@ -25,17 +24,8 @@ QUERY_CACHE = "QueryCache"
 NOTES = 1_000
 """As many turns are reckoned up at the latest."""
 
-_UNWATCHED: ContextVar[bool] = ContextVar("perfbudget_redis_unwatched", default=False)
-
-
-@contextmanager
-def unwatched() -> Iterator[None]:
-    """What is sent meanwhile by this thread or task is the plugin's own."""
-    token = _UNWATCHED.set(True)
-    try:
-        yield
-    finally:
-        _UNWATCHED.reset(token)
+LICENCE = b":none"
+"""Ends the key by which the query cache asks whether Redis may still be written to. When, the clock decides."""
 
 
 class Wire:
@@ -94,7 +84,7 @@ class CommandLedger:
     def sent(self, wire: Wire, began: int, packed: Any, site: Site | None, context: int) -> None:
         """Something went over the wire: what comes back on it next are its replies."""
         wire.turn = None
-        if wire.streams or _UNWATCHED.get():
+        if wire.streams or UNWATCHED.get():
             return
         raw = whole(packed)
         turn = Turn(wire, began, raw if len(raw) <= SMALL else commands(raw), site, context)
@@ -128,7 +118,10 @@ class CommandLedger:
         sent = turn.commands()
         if all(map(table.about, sent, turn.replies)):
             return
-        own = any(key.startswith(OURS) for command in sent for key in table.keys(command))
+        keys = [key for command in sent for key in table.keys(command)]
+        own = any(key.startswith(OURS) for key in keys)
+        if own and all(key.endswith(LICENCE) for key in keys):
+            return
         name = QUERY_CACHE if own else turn.wire.client
         sums = self._sums.get(name) or self._sums.setdefault(name, Sums())
         sums.turned[turn.site] += 1

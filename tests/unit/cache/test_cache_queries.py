@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import psycopg
 import pytest
 from psycopg_pool import ConnectionPool
 from redis import Redis
 
-from pytest_perfbudget.cache import QueryCache, Settings
+from pytest_perfbudget.cache import AsyncQueryCache, QueryCache, Settings
 from pytest_perfbudget.errors import CacheError
 from pytest_perfbudget.pool import pipelined
 
@@ -213,3 +214,31 @@ def test_pipelined_takes_the_connection_of_a_writer(cache: QueryCache) -> None:
         assert first.fetchall() == [(7,)]
     assert cache.fetch(ONE, (8,)) == [(8, "other")]
     assert sent.round_trips == 2
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"ttl": None}, {"ttl": "1 h"}, {"ttl": 0}, {"ttl_empty": -1}, {"licence": -1}, {"flight": float("nan")},
+        {"largest": "1 MB"}, {"jitter": 2}, {"early": True}, {"secret": "abc"}, {"secret": b"x" * 65},
+        {"pure": "names"},
+    ],
+)  # fmt: skip
+def test_settings_that_cannot_be_are_refused_by_name(given: dict[str, Any]) -> None:
+    (name,) = given
+    with pytest.raises(CacheError, match=f"^{name} of Settings|pure of Settings"):
+        Settings(**given)
+
+
+@pytest.mark.parametrize("kind", [QueryCache, AsyncQueryCache])
+def test_what_is_no_pool_is_refused(kind: Any, redis_url: str) -> None:
+    with pytest.raises(CacheError, match="a str is no pool"):
+        kind(redis_url, "dbname=shop")
+
+
+def test_a_forgotten_install_is_named(pool: ConnectionPool, redis_url: str) -> None:
+    cache = QueryCache(redis_url, pool)
+    with pytest.raises(CacheError, match="perfbudget_cache_debt is missing") as caught:
+        cache.fetch(ONE, (7,))
+    assert "install()" in str(caught.value)
+    cache.close()

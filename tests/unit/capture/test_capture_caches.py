@@ -23,11 +23,11 @@ from redis.connection import PythonRespSerializer
 
 from pytest_perfbudget.cache import RedisRequest
 from pytest_perfbudget.cache import embedded as servers
-from pytest_perfbudget.capture.caches.ledger import unwatched
 from pytest_perfbudget.capture.caches.overlaps import Recomputations
 from pytest_perfbudget.capture.caches.watch import watching
 from pytest_perfbudget.capture.caches.wire import commands, whole
 from pytest_perfbudget.model.cache import CacheUse
+from pytest_perfbudget.model.unwatched import unwatched
 
 
 @pytest.fixture(scope="module")
