@@ -18,7 +18,7 @@ import msgspec
 from pytest_perfbudget.cache.queries.calls import Call, call, told
 from pytest_perfbudget.cache.queries.forecast import Access, Worth, costs, expected, ranked
 from pytest_perfbudget.errors import CacheError
-from pytest_perfbudget.units import seconds
+from pytest_perfbudget.units import DURATION_FORMS, seconds
 
 FORMAT = 1
 HORIZON = 3600.0
@@ -121,10 +121,18 @@ class Forecast(Protocol):
 
 
 class Warming:
-    """The calls to execute now, as long as the budget lasts; ``seen`` counts them."""
+    """The calls to execute now, as long as the budget lasts; ``seen`` counts them.
+
+    Raises:
+        CacheError: ``log`` foretells nothing.
+        ValueError: the budget is no duration.
+    """
 
     def __init__(self, log: Forecast, budget: str | float, horizon: float, clock: Callable[[], float]) -> None:
-        self._end = clock() + (seconds(budget) if isinstance(budget, str) else budget)
+        if not hasattr(log, "ranked"):
+            what = f"a {type(log).__name__} is no access log"
+            raise CacheError(what, remedy="warm(AccessLog.load(path)), or warm(cache.usage())")
+        self._end = clock() + (_duration(budget) if isinstance(budget, str) else budget)
         self._clock = clock
         self._worths = log.ranked(time.time(), horizon)
         self.seen = 0
@@ -138,6 +146,13 @@ class Warming:
             if worth.seconds <= left:
                 self.seen += 1
                 yield worth.key
+
+
+def _duration(text: str) -> float:
+    try:
+        return seconds(text)
+    except ValueError as error:
+        raise ValueError(f"{error}: write a number of seconds, or {DURATION_FORMS}") from None
 
 
 def _parameters(given: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import decimal
+import re
 import time
 import uuid
 from collections.abc import Iterator
@@ -21,6 +22,7 @@ from pytest_perfbudget.cache import AccessLog, AsyncQueryCache, QueryCache
 from pytest_perfbudget.cache.queries.accesses import Warming
 from pytest_perfbudget.cache.queries.calls import Call, call
 from pytest_perfbudget.errors import CacheError
+from pytest_perfbudget.units import DURATION_FORMS
 
 ONE = "SELECT id, name FROM items WHERE id = %s"
 NOW = 1_700_000_000.0
@@ -173,3 +175,10 @@ def test_a_budget_that_is_no_duration_is_refused(pool: ConnectionPool, redis_url
 def test_types_of_parameters_are_those_of_calls() -> None:
     assert call(ONE, (decimal.Decimal("1"),)) != call(ONE, (1,))
     assert isinstance(call(ONE, (uuid.uuid4(),)), Call)
+
+
+def test_what_foretells_nothing_and_what_is_no_duration_say_what_to_write(tmp_path: Path) -> None:
+    with pytest.raises(CacheError, match=r"no access log\n.*AccessLog\.load"):
+        Warming(tmp_path / "accesses", "2 s", 60.0, lambda: 0.0)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=re.escape(DURATION_FORMS)):
+        Warming(AccessLog(), "2 sec", 60.0, lambda: 0.0)
