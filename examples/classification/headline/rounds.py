@@ -28,8 +28,8 @@ REDIS = "10mb"
 """What Redis may keep; what was not asked for longest goes first."""
 
 _READING = 25e-6  # seconds for drawing a request of another day and naming its statements
-_LOOKS = (0.3, 0.6, 0.9)
-"""When in a slice memory is looked at, as shares of its time."""
+_LOOKS = tuple(number / 10 for number in range(1, 10))
+"""When in a slice memory is looked at, as shares of its time: often, as processes come and go during a look."""
 
 
 @dataclass(frozen=True, slots=True)
