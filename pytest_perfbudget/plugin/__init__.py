@@ -129,9 +129,10 @@ def pytest_deselected(items: list[Any]) -> None:
 
 def _left_out(items: list[Any]) -> None:
     for item in items:
-        if not hasattr(item, "get_closest_marker") or item.get_closest_marker(NAME):
-            item.config.stash[LEFT_OUT] = True
-            getattr(item.config, "workeroutput", {})[DESELECTED] = True
+        config = getattr(item, "config", None)  # an item that was never collected may have none
+        if config and (not hasattr(item, "get_closest_marker") or item.get_closest_marker(NAME)):
+            config.stash[LEFT_OUT] = True
+            getattr(config, "workeroutput", {})[DESELECTED] = True
             return
 
 

@@ -46,13 +46,13 @@ def fleet(businesses: int) -> Iterator[Fleet]:
     """All four running, for the time of a run."""
     with made() as plain, ExitStack() as stack:
         _seed(plain, businesses)
-        indexed = plain.copy(plain.data.with_name("indexed"), {})
+        indexed = plain.copy(plain.data.with_name("indexed"))
         with indexed.running() as server, server.connected() as connection:
             _execute(connection, _indexes())
             _settled(connection)
         clusters, tuned = {}, []
         for has_indexes, one in ((False, plain), (True, indexed)):
-            clusters[True, has_indexes] = one.copy(one.data.with_name(f"{one.data.name}-tuned"), RETURNED)
+            clusters[True, has_indexes] = one.copy(one.data.with_name(f"{one.data.name}-tuned"), **RETURNED)
             clusters[False, has_indexes] = one
             tuned = _tune(clusters[True, has_indexes])
         yield Fleet({pair: stack.enter_context(one.running()) for pair, one in clusters.items()}, tuned)

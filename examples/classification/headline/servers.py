@@ -62,7 +62,7 @@ class Cluster:
             share.client.close()
             share.leave()
 
-    def copy(self, data: Path, environ: Mapping[str, str]) -> Cluster:
+    def copy(self, data: Path, **environ: str) -> Cluster:
         """A server that is stopped, on another folder."""
         subprocess.run(["/bin/cp", "-a", "--reflink=auto", self.data, data], check=True)
         return Cluster(data, self.programs, self.user, environ)
